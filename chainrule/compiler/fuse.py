@@ -1,0 +1,638 @@
+"""Fusion: which nodes become kernels together, and the program of kernels that follows.
+
+    mean((relu(x @ w + b) - y) ** 2)   →   row 0  matmul, epilogue: + b, relu, - y, square
+                                           row 1  reduce: sum, * 1/n
+
+Goes in: a simplified graph and which output replaces which input. Comes out: a `Program` without schedules.
+
+1. `lay_out`     what a matrix product cannot read as it lies gets a copy of its own.
+2. `find_roots`  the nodes whose values are kept: results, cores (sums, products of matrices), values read more than once.
+3. `form_groups` each root joins the kernel that makes what it reads when the loops are equal, so elementwise work runs
+                 in the epilogue of a matrix product or a sum, and an optimizer's update in that of its gradient.
+4. `order`       kernels after what they read; an array is overwritten in place after its last reader.
+5. `build`       bodies, positions, buffers.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chainrule.compiler.kernel import (
+    Accumulation,
+    Instruction,
+    Kernel,
+    MatrixProduct,
+    Operand,
+    Position,
+    Reduction,
+    Store,
+    make_position,
+)
+from chainrule.compiler.lower.body import (
+    VIEWS,
+    ZERO,
+    BodyBuilder,
+    Index,
+    dim_terms,
+    flatten_index,
+    identity_index,
+    is_relabelling,
+    loop_index,
+)
+from chainrule.compiler.program import Buffer, Program, Row
+from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, reachable
+from chainrule.graph.primitive import PRIMITIVES
+from chainrule.graph.shapes import contiguous_strides
+from chainrule.graph.types import Shape
+
+_FREE = frozenset({"iota", "dim_size"})
+_REGIONS = frozenset({"pad", "concatenate"})
+_LONGEST_CHAIN = 48  # nodes inlined into one another before one is kept, so that bodies stay bounded
+
+
+@dataclass(eq=False)
+class Group:
+    """A kernel to be: an optional core, the values kept, and the shape of its loops."""
+
+    number: int
+    shape: Shape
+    core: Node | None = None
+    region: tuple[Node, int] | None = None  # a part of a pad or concatenate: the node and the part's number
+    roots: list[Node] = field(default_factory=list)
+    reads: set[Node] = field(default_factory=set)
+    copies: list[tuple[Node, int]] = field(default_factory=list)  # (value, graph output) copied at the end
+
+
+def is_core(node: Node) -> bool:
+    """Whether a node needs loops of its own: it starts a kernel."""
+    return node.primitive.family in ("reduction", "contraction") or node.primitive.name == "scatter_add"
+
+
+def is_literal(node: Node) -> bool:
+    return node.primitive is CONSTANT and node.params["value"].array.size == 1
+
+
+def is_leaf(node: Node) -> bool:
+    return node.primitive in (INPUT, CONSTANT)
+
+
+def lay_out(graph: Graph) -> Graph:
+    """Give each matrix product a right-hand side whose rows lie in memory one after the other.
+
+    Before: ``matmul(dy, w, transpose_b=True)``; after: ``matmul(dy, identity(transpose(w)))``. An `identity` is kept
+    as a buffer by `find_roots`, so the copy is made once, and shared by all who ask for it.
+    """
+    matmul, identity, transpose = PRIMITIVES["matmul"], PRIMITIVES["identity"], PRIMITIVES["transpose"]
+    replacements: dict[Node, Node] = {}
+    copies: dict[tuple[Node, bool], Node] = {}
+    for node in reachable(graph.outputs):
+        if node.primitive is not matmul:
+            continue
+        a, b = node.inputs
+        turned = node.params["transpose_b"]
+        if not turned and b.primitive.name not in VIEWS:
+            continue
+        if (b, turned) not in copies:
+            view = b
+            if turned:
+                axes = (*range(b.type.rank - 2), b.type.rank - 1, b.type.rank - 2)
+                type_ = transpose.type_rule(b.type, axes=axes)
+                view = Node(transpose, (b,), {"axes": axes}, type_, b.scope)
+            copies[b, turned] = Node(identity, (view,), {}, view.type, node.scope)
+        params = {**node.params, "transpose_b": False}
+        replacements[node] = Node(matmul, (a, copies[b, turned]), params, node.type, node.scope)
+    if not replacements:
+        return graph
+    # A replaced product may read another one, so its own inputs are replaced too, in order.
+    done: dict[Node, Node] = {}
+    for node in reachable([*graph.outputs, *replacements.values()]):
+        if node in replacements:
+            continue
+        inputs = tuple(done[replacements.get(operand, operand)] for operand in node.inputs)
+        same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
+        done[node] = node if same else Node(node.primitive, inputs, node.params, node.type, node.scope)
+    outputs = tuple(done[replacements.get(node, node)] for node in graph.outputs)
+    return Graph(graph.name, graph.inputs, outputs)
+
+
+def find_roots(graph: Graph) -> set[Node]:
+    """The nodes whose values are kept in buffers (some only pass through registers in the end)."""
+    nodes = reachable(graph.outputs)
+    readers: dict[Node, int] = dict.fromkeys(nodes, 0)
+    roots: set[Node] = {node for node in graph.outputs if not is_leaf(node)}
+    depth: dict[Node, int] = {}
+
+    def demand(node: Node) -> None:
+        while node.primitive.name in VIEWS and (node.primitive.name != "reshape" or is_relabelling(node)):
+            node = node.inputs[0]
+        if node.primitive.name == "reshape" and node not in roots:
+            node = node.inputs[0]
+        if not is_leaf(node):
+            roots.add(node)
+
+    for node in nodes:
+        name = node.primitive.name
+        if is_core(node) or name in _REGIONS or name == "identity":
+            roots.add(node)
+        if name == "matmul":
+            demand(node.inputs[0])
+            demand(node.inputs[1])
+        elif name == "take":
+            if not is_leaf(node.inputs[0]):
+                roots.add(node.inputs[0])
+        elif name == "reshape" and not is_relabelling(node) and not is_leaf(node.inputs[0]):
+            roots.add(node.inputs[0])
+        for operand in node.inputs:
+            base = operand
+            narrowed = name == "broadcast_to" or operand.type.rank < node.type.rank
+            while base.primitive.name in VIEWS:
+                narrowed = narrowed or base.primitive.name == "broadcast_to"
+                base = base.inputs[0]
+            if name not in VIEWS:
+                readers[base] += 1
+            if narrowed and base.primitive.name not in _FREE and not is_leaf(base):
+                roots.add(base)
+        depth[node] = 1 + max((0 if operand in roots else depth[operand] for operand in node.inputs), default=0)
+        if depth[node] > _LONGEST_CHAIN and not is_leaf(node):
+            if name not in VIEWS:
+                roots.add(node)
+            elif not is_leaf(node.inputs[0]):
+                roots.add(node.inputs[0])
+    for node in nodes:
+        if readers[node] > 1 and not is_leaf(node) and node.primitive.name not in _FREE and node not in roots:
+            if any(not is_literal(operand) for operand in node.inputs):
+                roots.add(node)
+    return roots
+
+
+def kept_operands(node: Node, roots: set[Node]) -> set[Node]:
+    """The kept values and leaves that the value of `node` is computed from."""
+    found: set[Node] = set()
+    stack = list(node.inputs)
+    seen: set[Node] = set()
+    while stack:
+        operand = stack.pop()
+        if operand in seen:
+            continue
+        seen.add(operand)
+        if is_leaf(operand) or operand in roots:
+            if not is_literal(operand):
+                found.add(operand)
+        else:
+            stack.extend(operand.inputs)
+    return found
+
+
+class Dependencies:
+    """Which group must run after which, closed under "after": one bit a group."""
+
+    def __init__(self) -> None:
+        self.after: list[int] = []
+
+    def add_group(self) -> None:
+        self.after.append(0)
+
+    def depends(self, later: int, earlier: int) -> bool:
+        return bool(self.after[later] >> earlier & 1)
+
+    def add(self, later: int, earlier: int) -> None:
+        new = (self.after[earlier] | 1 << earlier) & ~self.after[later]
+        if not new:
+            return
+        self.after[later] |= new
+        mark = 1 << later
+        for number, mask in enumerate(self.after):
+            if mask & mark:
+                self.after[number] = mask | new
+
+
+def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node, Group], Dependencies]:
+    """Put each root into a group, in topological order."""
+    groups: list[Group] = []
+    home: dict[Node, Group] = {}
+    dependencies = Dependencies()
+
+    def start(shape: Shape, core: Node | None = None, region: tuple[Node, int] | None = None) -> Group:
+        group = Group(len(groups), shape, core, region)
+        groups.append(group)
+        dependencies.add_group()
+        return group
+
+    def join(group: Group, node: Node, reads: set[Node]) -> None:
+        for operand in reads:
+            source = home.get(operand)
+            if source is not None and source is not group:
+                dependencies.add(group.number, source.number)
+        group.reads |= {operand for operand in reads if home.get(operand) is not group}
+        group.roots.append(node)
+        home[node] = group
+
+    for node in sorted(roots, key=lambda root: root.number):
+        if node.primitive.name in _REGIONS:
+            previous = None
+            parts = range(len(node.inputs)) if node.primitive.name == "concatenate" else range(2)
+            for part in parts:
+                operand = node.inputs[part if node.primitive.name == "concatenate" else 0]
+                filling = node.primitive.name == "pad" and part == 0
+                group = start(node.shape if filling else operand.shape, region=(node, part))
+                if not filling:
+                    reads = {operand} if operand in roots or is_leaf(operand) else kept_operands(operand, roots)
+                    join(group, node, {read for read in reads if not is_literal(read)})
+                if previous is not None:
+                    dependencies.add(group.number, previous.number)
+                previous = group
+            assert previous is not None
+            home[node] = previous
+            continue
+        reads = kept_operands(node, roots)
+        if is_core(node):
+            group = start(node.shape, core=node)
+            join(group, node, reads)
+            continue
+        candidates = sorted({home[read].number for read in reads if read in home}, reverse=True)
+        for number in candidates:
+            group = groups[number]
+            if group.shape != node.shape or group.region is not None:
+                continue
+            if isinstance(group.core, Node) and group.core.primitive.name == "scatter_add":
+                continue
+            others = {home[read].number for read in reads if read in home and home[read] is not group}
+            if any(dependencies.depends(other, number) for other in others):
+                continue
+            if not _reads_in_place(node, group, roots, home):
+                continue
+            break
+        else:
+            group = start(node.shape)
+        join(group, node, reads)
+    return groups, home, dependencies
+
+
+def _reads_in_place(node: Node, group: Group, roots: set[Node], home: Mapping[Node, Group]) -> bool:
+    """Whether `node` reads the group's values only at its own index, not through a view."""
+    stack = [(operand, operand.shape == node.shape) for operand in node.inputs]
+    seen = set()
+    while stack:
+        operand, straight = stack.pop()
+        if (operand, straight) in seen:
+            continue
+        seen.add((operand, straight))
+        if operand in roots or is_leaf(operand):
+            if home.get(operand) is group and not straight:
+                return False
+            continue
+        plain = straight and operand.primitive.family == "elementwise"
+        stack.extend((inner, plain and inner.shape == node.shape) for inner in operand.inputs)
+    return True
+
+
+def build_program(graph: Graph, updates: Mapping[int, int]) -> Program:
+    """The program of a graph; ``updates[output] = input`` names the outputs that replace an input's value."""
+    graph = lay_out(graph)
+    roots = find_roots(graph)
+    groups, home, dependencies = form_groups(graph, roots)
+    in_place = _choose_in_place(graph, updates, groups, home, dependencies)
+    ordered = _order(groups, dependencies)
+    return _Builder(graph, roots, home, updates, in_place).build(ordered)
+
+
+def _choose_in_place(
+    graph: Graph,
+    updates: Mapping[int, int],
+    groups: list[Group],
+    home: Mapping[Node, Group],
+    dependencies: Dependencies,
+) -> dict[int, int]:
+    """The updates that may be stored straight into the input's memory, with the readers put before them."""
+    chosen: dict[int, int] = {}
+    taken: set[Node] = set()
+    readers: dict[Node, list[Group]] = {}
+    for group in groups:
+        for read in group.reads:
+            readers.setdefault(read, []).append(group)
+    outputs = set(graph.outputs[place] for place in range(len(graph.outputs)) if place not in updates)
+    for output, place in updates.items():
+        node, target = graph.outputs[output], graph.inputs[place]
+        group = home.get(node)
+        if group is None or group.region is not None or node in taken or target in outputs:
+            continue
+        if node.primitive.family != "elementwise":
+            continue
+        if group.core is not None and target in kept_operands(group.core, set(home)):
+            continue
+        if not all(
+            _reads_input_straight(root, target, home) for root in group.roots if root is not group.core
+        ):
+            continue
+        others = [reader for reader in readers.get(target, []) if reader is not group]
+        if any(dependencies.depends(reader.number, group.number) for reader in others):
+            continue
+        for reader in others:
+            dependencies.add(group.number, reader.number)
+        taken.add(node)
+        chosen[output] = place
+    return chosen
+
+
+def _reads_input_straight(root: Node, target: Node, home: Mapping[Node, Group]) -> bool:
+    """Whether `root` reads the input `target` only at its own index."""
+    stack = [(operand, operand.shape == root.shape) for operand in root.inputs]
+    seen = set()
+    while stack:
+        operand, straight = stack.pop()
+        if (operand, straight) in seen:
+            continue
+        seen.add((operand, straight))
+        if operand is target:
+            if not straight:
+                return False
+            continue
+        if is_leaf(operand) or operand in home:
+            continue
+        plain = straight and operand.primitive.family == "elementwise"
+        stack.extend((inner, plain and inner.shape == root.shape) for inner in operand.inputs)
+    return True
+
+
+def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
+    """A topological order, the earliest created first where there is a choice."""
+    waiting = {group.number: bin(dependencies.after[group.number]).count("1") for group in groups}
+    followers: dict[int, list[int]] = {group.number: [] for group in groups}
+    for group in groups:
+        mask = dependencies.after[group.number]
+        while mask:
+            low = mask & -mask
+            followers[low.bit_length() - 1].append(group.number)
+            mask ^= low
+    ready = [number for number, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    order = []
+    while ready:
+        number = heapq.heappop(ready)
+        order.append(groups[number])
+        for follower in followers[number]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, follower)
+    assert len(order) == len(groups), "the groups depend on each other in a circle"
+    return order
+
+
+class _Builder:
+    """Turns ordered groups into kernels, buffers and rows."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        roots: set[Node],
+        home: Mapping[Node, Group],
+        updates: Mapping[int, int],
+        in_place: Mapping[int, int],
+    ):
+        self.graph, self.roots, self.home, self.updates, self.in_place = graph, roots, home, updates, in_place
+        self.buffers: list[Buffer] = []
+        self.buffer_of: dict[Node, int] = {}
+        self.kernels: dict[Kernel, int] = {}
+        self.rows: list[Row] = []
+        self.outputs: list[int] = [-1] * len(graph.outputs)
+        self.targets: dict[Node, list[int]] = {}  # buffers beside its own that a root is stored to
+        self.escapes = self._find_escapes()
+
+    def _find_escapes(self) -> set[Node]:
+        """Roots that some other group, or a view within their own, reads from memory."""
+        escapes: set[Node] = set()
+        for group in set(self.home.values()):
+            escapes |= {read for read in group.reads if self.home.get(read) is not group}
+        return escapes
+
+    def new_buffer(self, buffer: Buffer) -> int:
+        self.buffers.append(buffer)
+        return len(self.buffers) - 1
+
+    def buffer(self, node: Node) -> int:
+        if node not in self.buffer_of:
+            if node.primitive is CONSTANT:
+                made = Buffer(node.type, "constant", array=node.params["value"].array)
+            else:
+                made = Buffer(node.type, "temporary")
+            self.buffer_of[node] = self.new_buffer(made)
+        return self.buffer_of[node]
+
+    def build(self, ordered: list[Group]) -> Program:
+        graph = self.graph
+        for place, node in enumerate(graph.inputs):
+            self.buffer_of[node] = self.new_buffer(Buffer(node.type, "input", place, label=node.params["name"]))
+        late: list[tuple[Node, int]] = []
+        for output, node in enumerate(graph.outputs):
+            if output in self.in_place:
+                target = self.buffer_of[graph.inputs[self.in_place[output]]]
+                self.outputs[output] = target
+                self.targets.setdefault(node, []).append(target)
+            elif output in self.updates:
+                target = self.buffer_of[graph.inputs[self.updates[output]]]
+                self.outputs[output] = target
+                if node is not graph.inputs[self.updates[output]]:
+                    late.append((node, target))
+            else:
+                result = self.new_buffer(Buffer(node.type, "output", output))
+                self.outputs[output] = result
+                if is_leaf(node):
+                    late.append((node, result))
+                else:
+                    self.targets.setdefault(node, []).append(result)
+        for group in ordered:
+            self.add_group(group)
+        self.copy_late(late)
+        names = {name for kernel in self.kernels for name in kernel.size_names}
+        names |= {dim.name for node in graph.inputs for dim in node.shape if not isinstance(dim, int)}
+        return Program(
+            graph.name,
+            tuple(self.kernels),
+            tuple(self.buffers),
+            tuple(self.rows),
+            tuple(self.outputs),
+            tuple(sorted(names)),
+        )
+
+    def copy_late(self, late: list[tuple[Node, int]]) -> None:
+        """Copies after everything else; what a copy would overwrite before another reads it goes aside first."""
+        overwritten = {target for _, target in late}
+        aside: list[tuple[Node, int, int]] = []
+        for node, target in late:
+            source = self.buffer(node)
+            if source in overwritten and len(late) > 1:
+                spare = self.new_buffer(Buffer(node.type, "temporary"))
+                self.add_copy(node, source, spare)
+                source = spare
+            aside.append((node, source, target))
+        for node, source, target in aside:
+            self.add_copy(node, source, target)
+
+    def add_copy(self, node: Node, source: int, target: int) -> None:
+        body = BodyBuilder(lambda other: other is node, lambda other: 0)
+        index = identity_index(node.shape)
+        value = body.value(node, index)
+        position = make_position(flatten_index(index, contiguous_strides(node.shape)))
+        operands = (Operand(node.dtype, False), Operand(node.dtype, True))
+        kernel = Kernel(operands, node.shape, None, tuple(body.steps), (Store(1, position, value),))
+        self.add_row(kernel, [source, target], node.scope)
+
+    def add_zeros(self, node: Node) -> None:
+        literal = Instruction("literal", node.dtype, value=0)
+        position = make_position(flatten_index(identity_index(node.shape), contiguous_strides(node.shape)))
+        kernel = Kernel((Operand(node.dtype, True),), node.shape, None, (literal,), (Store(0, position, 0),))
+        self.add_row(kernel, [self.buffer(node)], node.scope)
+
+    def add_row(self, kernel: Kernel, buffers: list[int], scope: str) -> None:
+        number = self.kernels.setdefault(kernel, len(self.kernels))
+        self.rows.append(Row(number, tuple(buffers), scope))
+
+    def add_group(self, group: Group) -> None:
+        operands: list[int] = []  # buffer numbers
+        written: set[int] = set()
+
+        def use(buffer: int) -> int:
+            if buffer not in operands:
+                operands.append(buffer)
+            return operands.index(buffer)
+
+        def operand_of(node: Node) -> int:
+            return use(self.buffer(node))
+
+        def is_stored(node: Node) -> bool:
+            return is_leaf(node) or (node in self.roots and self.home[node] is not group)
+
+        def is_readable(node: Node) -> bool:
+            return is_leaf(node) or node in self.roots
+
+        rank = len(group.shape)
+        index = identity_index(group.shape)
+        body = BodyBuilder(is_stored, operand_of)
+        core: Reduction | MatrixProduct | Accumulation | None = None
+        stores: list[Store] = []
+
+        def store(buffer: int, position: Position, value: int) -> None:
+            stores.append(Store(use(buffer), position, value))
+            written.add(buffer)
+
+        node = group.core
+        if node is not None and node.primitive.family == "reduction":
+            core = self._reduction(node, is_stored, operand_of)
+        elif node is not None and node.primitive.family == "contraction":
+            core = self._matrix_product(node, is_readable, operand_of)
+        elif node is not None:
+            self.add_zeros(node)
+            core = self._accumulation(node, is_stored, operand_of)
+            written.add(self.buffer(node))
+        if node is not None and not isinstance(core, Accumulation):
+            body.define(node, index, body.add(Instruction("core", node.dtype)))
+        if group.region is not None:
+            value, region = self._region(group, body, index)
+            for buffer in self._destinations(group.region[0], always=True):
+                store(buffer, region, value)
+        elif not isinstance(core, Accumulation):
+            position = make_position(flatten_index(index, contiguous_strides(group.shape)))
+            values = [(root, body.value(root, index)) for root in group.roots]
+            for root, number in values:
+                for buffer in self._destinations(root):
+                    store(buffer, position, number)
+        loops = group.shape
+        if isinstance(core, Accumulation):
+            assert node is not None
+            loops = (core.rows, *node.shape[1:])[1:]
+        scope = (group.roots[-1] if group.roots else group.region[0] if group.region else None)
+        kernel = Kernel(
+            tuple(Operand(self.buffers[buffer].type.dtype, buffer in written) for buffer in operands),
+            loops,
+            core,
+            tuple(body.steps),
+            tuple(stores),
+        )
+        assert len(loops) in (rank, rank - 1)
+        self.add_row(kernel, operands, scope.scope if scope is not None else "")
+
+    def _destinations(self, root: Node, always: bool = False) -> list[int]:
+        """The buffers that a root is stored to: for other kernels, for results, for Variables."""
+        targets = list(self.targets.get(root, []))
+        if root in self.escapes or self._is_late(root) or (always and not targets):
+            if root not in self.buffer_of and targets:
+                self.buffer_of[root] = targets[0]  # readers take it from the result or the Variable
+            elif self.buffer(root) not in targets:
+                targets.append(self.buffer(root))
+        return targets
+
+    def _is_late(self, root: Node) -> bool:
+        return any(
+            self.graph.outputs[output] is root and output not in self.in_place for output in self.updates
+        )
+
+    def _reduction(self, node: Node, is_stored, operand_of) -> Reduction:
+        operand = node.inputs[0]
+        axes = node.params["axes"]
+        kept = [axis for axis in range(operand.type.rank) if axis not in axes]
+        index: list[Position] = [ZERO] * operand.type.rank
+        for loop, axis in enumerate([*kept, *axes]):
+            if operand.shape[axis] != 1:
+                index[axis] = loop_index(loop)
+        body = BodyBuilder(is_stored, operand_of)
+        last = body.value(operand, tuple(index))
+        steps = body.steps[: last + 1]
+        extents = tuple(operand.shape[axis] for axis in axes)
+        return Reduction(node.primitive.name, node.dtype, extents, tuple(steps))
+
+    def _matrix_product(self, node: Node, is_readable, operand_of) -> MatrixProduct:
+        a, b = node.inputs
+        rank = node.type.rank
+        batch = [loop_index(axis) if node.shape[axis] != 1 else ZERO for axis in range(rank - 2)]
+        depth = a.shape[-2] if node.params["transpose_a"] else a.shape[-1]
+        row, column, inner = loop_index(rank - 2), loop_index(rank - 1), loop_index(rank)
+        a_index = (*batch, inner, row) if node.params["transpose_a"] else (*batch, row, inner)
+        reader = BodyBuilder(is_readable, operand_of)
+        a_base, a_position = reader.address(a, a_index)
+        b_base, b_position = reader.address(b, (*batch, inner, column))
+        return MatrixProduct(node.dtype, depth, operand_of(a_base), operand_of(b_base), a_position, b_position)
+
+    def _accumulation(self, node: Node, is_stored, operand_of) -> Accumulation:
+        indices, updates = node.inputs
+        columns = node.type.rank - 1
+        body = BodyBuilder(is_stored, operand_of)
+        row = loop_index(columns)
+        place = body.value(indices, (row if indices.shape[0] != 1 else ZERO,))
+        index = tuple(ZERO if dim == 1 else loop_index(axis) for axis, dim in enumerate(node.shape[1:]))
+        value = body.value(updates, (row if updates.shape[0] != 1 else ZERO, *index))
+        strides = contiguous_strides(node.shape)
+        target = operand_of(node)
+        steps = [*body.steps, Instruction("pair", node.dtype, (place, value))]
+        return Accumulation(
+            node.dtype,
+            indices.shape[0],
+            tuple(steps),
+            target,
+            make_position(flatten_index(index, strides[1:])),
+            tuple(dim_terms(strides[0])),
+            node.shape[0],
+        )
+
+    def _region(self, group: Group, body: BodyBuilder, index: Index) -> tuple[int, Position]:
+        """The value and the place of one part of a pad or a concatenate."""
+        assert group.region is not None
+        node, part = group.region
+        strides = contiguous_strides(node.shape)
+        if node.primitive.name == "pad":
+            if part == 0:
+                value = body.add(Instruction("literal", node.dtype, value=node.params["value"]))
+                return value, make_position(flatten_index(index, strides))
+            start = list(dim_terms(0))
+            for low, stride in zip(node.params["low"], strides, strict=True):
+                start += [(c * low, loop, sizes) for c, loop, sizes in dim_terms(stride)]
+            value = body.value(node.inputs[0], index)
+            return value, make_position([*flatten_index(index, strides), *start])
+        axis = node.params["axis"]
+        before = list(dim_terms(0))
+        for operand in node.inputs[:part]:
+            width = make_position(dim_terms(operand.shape[axis]))
+            before += flatten_index([width], [strides[axis]])
+        value = body.value(node.inputs[part], index)
+        return value, make_position([*flatten_index(index, strides), *before])

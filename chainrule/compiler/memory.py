@@ -1,0 +1,89 @@
+"""Memory: where each temporary of a program lies in one block, so that those never alive together share bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chainrule.compiler.program import Program
+from chainrule.graph.types import bind_shape
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector."""
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """`offsets[buffer]` in bytes for each temporary, and the size of the block that holds them."""
+
+    offsets: Mapping[int, int]
+    size: int
+
+
+def count_bytes(program: Program, buffer: int, sizes: Mapping[str, int]) -> int:
+    """The bytes of a buffer for these sizes of the open dimensions."""
+    array_type = program.buffers[buffer].type
+    count = array_type.dtype.bytes
+    for dim in bind_shape(array_type.shape, sizes):
+        count *= dim
+    return count
+
+
+def find_lifetimes(program: Program) -> dict[int, tuple[int, int]]:
+    """The first and the last row that touch each temporary."""
+    lifetimes: dict[int, tuple[int, int]] = {}
+    for number, row in enumerate(program.rows):
+        for buffer in row.buffers:
+            if program.buffers[buffer].role == "temporary":
+                first, _ = lifetimes.get(buffer, (number, number))
+                lifetimes[buffer] = (first, number)
+    return lifetimes
+
+
+def plan_memory(program: Program, sizes: Mapping[str, int]) -> MemoryPlan:
+    """Place the largest first, each at the lowest offset free for its whole life."""
+    lifetimes = find_lifetimes(program)
+    rounded = {
+        buffer: -(-count_bytes(program, buffer, sizes) // ALIGNMENT) * ALIGNMENT for buffer in lifetimes
+    }
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first row, last row
+    offsets: dict[int, int] = {}
+    for buffer in sorted(lifetimes, key=lambda number: (-rounded[number], number)):
+        first, last = lifetimes[buffer]
+        offset = 0
+        for start, end, born, died in sorted(other for other in placed if other[2] <= last and other[3] >= first):
+            if start - offset >= rounded[buffer]:
+                break
+            offset = max(offset, end)
+        offsets[buffer] = offset
+        placed.append((offset, offset + rounded[buffer], first, last))
+    return MemoryPlan(offsets, max((end for _, end, _, _ in placed), default=0))
+
+
+def find_barriers(
+    program: Program, spans: Sequence[tuple[int, int]], alone: Sequence[bool]
+) -> list[bool]:
+    """Before which rows the workers must wait for each other.
+
+    `spans[buffer]` is the memory a buffer occupies, `alone[row]` whether only the first worker runs the row. A row must
+    wait if it touches memory that a row since the last wait wrote, or writes what one has read, unless the first
+    worker ran both alone.
+    """
+    barriers = []
+    touched: list[tuple[int, int, bool, bool]] = []  # start, end, written, alone
+    for number, row in enumerate(program.rows):
+        kernel = program.kernels[row.kernel]
+        mine = [
+            (*spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)
+        ]
+        clash = any(
+            start < other_end and other_start < end and (written or other_written)
+            and not (alone[number] and other_alone)
+            for start, end, written in mine
+            for other_start, other_end, other_written, other_alone in touched
+        )
+        barriers.append(clash)
+        if clash:
+            touched = []
+        touched += [(start, end, written, alone[number]) for start, end, written in mine]
+    return barriers

@@ -1,0 +1,88 @@
+"""A Variable: a named array that lives across steps, such as a weight, a moment or a counter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.errors import ChainruleError
+from chainrule.graph.shapes import format_shape
+from chainrule.graph.types import ArrayType, DType, as_dtype, type_of
+
+
+class Variable:
+    """An array with a name that traced functions may read and assign.
+
+    Args:
+        value: the initial value; it is copied.
+        name: for messages, summaries and files.
+        trainable: whether gradients are taken for it and optimizers change it.
+        dtype: element type; that of `value` by default.
+
+    The array's memory never moves: compiled programs update it in place.
+
+    Example:
+        >>> weight = Variable(np.zeros((2, 3), "float32"), name="kernel")
+        >>> weight.assign(np.ones((2, 3)))
+        >>> weight.numpy().sum()
+        np.float32(6.0)
+    """
+
+    __array_ufunc__ = None
+    __hash__ = object.__hash__
+
+    def __init__(self, value: object, name: str = "variable", trainable: bool = True, dtype: object = None):
+        array = np.asarray(value)
+        target = as_dtype(array.dtype if dtype is None else dtype)
+        self._array = np.array(array, dtype=target.numpy, order="C")
+        self.name = name
+        self.trainable = trainable
+        self.type: ArrayType = type_of(self._array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    @property
+    def memory(self) -> np.ndarray:
+        """The array itself, for the runtime; a change to it is a change to the Variable."""
+        return self._array
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value."""
+        return self._array.copy()
+
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return self._array.astype(dtype) if dtype is not None else self._array.copy()  # type: ignore[call-overload]
+
+    def assign(self, value: object) -> None:
+        """Replace the value. Within a traced function the assignment becomes a part of the graph."""
+        from chainrule.graph.tracing import current_trace
+
+        trace = current_trace()
+        if trace is not None:
+            trace.assign(self, value)
+            return
+        array = np.asarray(value)
+        if array.shape != self.shape:
+            raise ChainruleError(
+                "the new value has another shape",
+                where=f"variable '{self.name}'",
+                expected=format_shape(self.shape),
+                got=format_shape(array.shape),
+            )
+        self._array[...] = array
+
+    def __repr__(self) -> str:
+        return f"<Variable '{self.name}' {self.type}>"

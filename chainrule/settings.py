@@ -1,0 +1,42 @@
+"""What the environment may set; everything else is an argument.
+
+CHAINRULE_CACHE    folder of compiled code; "off" keeps nothing on disk
+CHAINRULE_WORKERS  number of worker threads
+CHAINRULE_TARGET   avx512, avx2, sse2 or neon: a weaker target than the host has
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from chainrule.errors import ChainruleError
+
+
+def count_workers() -> int:
+    """CHAINRULE_WORKERS, else the CPUs that this process may use."""
+    text = os.environ.get("CHAINRULE_WORKERS")
+    if text:
+        if not text.isdigit() or int(text) < 1:
+            raise ChainruleError("not a number of workers", where="CHAINRULE_WORKERS", expected="1, 2, 3, …", got=text)
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder() -> Path | None:
+    """The folder for compiled code, or None where nothing is to be kept."""
+    text = os.environ.get("CHAINRULE_CACHE")
+    if text == "off":
+        return None
+    if text:
+        return Path(text)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "chainrule"
