@@ -40,6 +40,7 @@ from chainrule.compiler.lower.body import (
     identity_index,
     is_relabelling,
     loop_index,
+    strip_reshapes,
 )
 from chainrule.compiler.program import Buffer, Program, Row
 from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, reachable
@@ -85,36 +86,29 @@ def lay_out(graph: Graph) -> Graph:
     as a buffer by `find_roots`, so the copy is made once, and shared by all who ask for it.
     """
     matmul, identity, transpose = PRIMITIVES["matmul"], PRIMITIVES["identity"], PRIMITIVES["transpose"]
-    replacements: dict[Node, Node] = {}
+    done: dict[Node, Node] = {}
     copies: dict[tuple[Node, bool], Node] = {}
-    for node in reachable(graph.outputs):
-        if node.primitive is not matmul:
-            continue
-        a, b = node.inputs
-        turned = node.params["transpose_b"]
+
+    def lie_in_rows(b: Node, turned: bool) -> Node:
         if not turned and b.primitive.name not in VIEWS:
-            continue
+            return b
         if (b, turned) not in copies:
             view = b
             if turned:
                 axes = (*range(b.type.rank - 2), b.type.rank - 1, b.type.rank - 2)
-                type_ = transpose.type_rule(b.type, axes=axes)
-                view = Node(transpose, (b,), {"axes": axes}, type_, b.scope)
-            copies[b, turned] = Node(identity, (view,), {}, view.type, node.scope)
-        params = {**node.params, "transpose_b": False}
-        replacements[node] = Node(matmul, (a, copies[b, turned]), params, node.type, node.scope)
-    if not replacements:
-        return graph
-    # A replaced product may read another one, so its own inputs are replaced too, in order.
-    done: dict[Node, Node] = {}
-    for node in reachable([*graph.outputs, *replacements.values()]):
-        if node in replacements:
-            continue
-        inputs = tuple(done[replacements.get(operand, operand)] for operand in node.inputs)
+                view = Node(transpose, (b,), {"axes": axes}, transpose.type_rule(b.type, axes=axes), b.scope)
+            copies[b, turned] = Node(identity, (view,), {}, view.type, b.scope)
+        return copies[b, turned]
+
+    for node in reachable(graph.outputs):
+        inputs = tuple(done[operand] for operand in node.inputs)
+        params = node.params
+        if node.primitive is matmul:
+            inputs = (inputs[0], lie_in_rows(inputs[1], params["transpose_b"]))
+            params = {**params, "transpose_b": False}
         same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
-        done[node] = node if same else Node(node.primitive, inputs, node.params, node.type, node.scope)
-    outputs = tuple(done[replacements.get(node, node)] for node in graph.outputs)
-    return Graph(graph.name, graph.inputs, outputs)
+        done[node] = node if same else Node(node.primitive, inputs, params, node.type, node.scope)
+    return Graph(graph.name, graph.inputs, tuple(done[node] for node in graph.outputs))
 
 
 def find_roots(graph: Graph) -> set[Node]:
@@ -140,8 +134,9 @@ def find_roots(graph: Graph) -> set[Node]:
             demand(node.inputs[0])
             demand(node.inputs[1])
         elif name == "take":
-            if not is_leaf(node.inputs[0]):
-                roots.add(node.inputs[0])
+            array = strip_reshapes(node.inputs[0])
+            if not is_leaf(array):
+                roots.add(array)
         elif name == "reshape" and not is_relabelling(node) and not is_leaf(node.inputs[0]):
             roots.add(node.inputs[0])
         for operand in node.inputs:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
 
 
+_CACHE_LINE = 64  # bytes
+
+
 def row_counts(rows: int) -> list[int]:
     """The tile heights: the full one, then powers of two for what is left.
 
@@ -66,6 +69,7 @@ def emit_matrix_product(w: KernelEmitter) -> None:
         def tile(count: int, m: Number) -> None:
             here = {**indices, m_loop: m}
             a_start = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
+            emit_prefetch(w, count, n0, m, len(columns) * lanes, indices)
             call_microkernel(w, count, columns, masked, core.dtype, a_start, b_start, scratch, depth, strides, width)
             emit_epilogue(w, count, n0, stop, m, scratch, width, indices)
 
@@ -238,6 +242,31 @@ def microkernel(
 def _copy(value: Reg) -> str:
     """Give a value a second name; it costs nothing in the generated code."""
     return f"select i1 true, {value.type} {value}, {value.type} {value}"
+
+
+def emit_prefetch(
+    w: KernelEmitter, count: int, n0: Number, m: Number, width: int, indices: dict[int, Number]
+) -> None:
+    """Ask for what the epilogue will read, such as weights and moments, while the microkernel computes."""
+    m_loop, n_loop = w.kernel.rank - 2, w.kernel.rank - 1
+    wanted = [
+        step
+        for step in w.kernel.body
+        if step.op == "load" and not step.args and step.position is not None
+        and step.position.depends_on(m_loop) and step.position.is_unit(n_loop)
+    ]
+    if not wanted:
+        return
+    w.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    with w.loop(0, count) as row:
+        for step in wanted:
+            assert step.position is not None
+            place = w.place_of(step.position.terms, {**indices, m_loop: w.int_op("add", m, row), n_loop: n0})
+            address = w.element(w.pointers[step.operand], step.dtype, place)
+            for line in range(0, width * step.dtype.bytes, _CACHE_LINE):
+                at = w.fresh("p")
+                w.line(f"{at} = getelementptr i8, ptr {address}, i64 {line}")
+                w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 1, i32 3, i32 1)")
 
 
 def emit_epilogue(

@@ -62,6 +62,13 @@ def is_relabelling(node: Node) -> bool:
     return without_ones(node.shape) == without_ones(node.inputs[0].shape)
 
 
+def strip_reshapes(node: Node) -> Node:
+    """What a chain of reshapes starts from; it has the same elements in the same order."""
+    while node.primitive.name == "reshape":
+        node = node.inputs[0]
+    return node
+
+
 def view_index(node: Node, index: Index) -> Index:
     """Where a view's operand is read when the view is read at `index` (all but a true reshape)."""
     operand = node.inputs[0]
@@ -195,7 +202,7 @@ class BodyBuilder:
                 "load",
                 node.dtype,
                 (row,),
-                operand=self.operand_of(array),
+                operand=self.operand_of(strip_reshapes(array)),
                 position=rest,
                 row_stride=tuple(dim_terms(strides[0])),
                 row_count=array.shape[0],
