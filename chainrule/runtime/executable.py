@@ -126,10 +126,8 @@ class Executable:
         self.target = target
         self.workers = worker_count or settings.count_workers()
         graph = traced.graph
-        updates = {
-            traced.results + number: traced.arguments + traced.variables.index(variable)
-            for number, variable in enumerate(traced.assigned)
-        }
+        places = {variable: traced.arguments + place for place, variable in enumerate(traced.variables)}
+        updates = {traced.results + number: places[variable] for number, variable in enumerate(traced.assigned)}
         self.updates = updates
         self.program: Program = compile_graph(graph, updates, target)
         version = cache.compiler_version()

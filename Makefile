@@ -1,0 +1,52 @@
+# One word for each thing to do. Every target sets up what it needs in .venv; nothing else on the machine is touched.
+#
+#   make mnist    install, then train a network on the handwritten digits
+#   make test     install, then run the tests
+#   make check    lint and types
+#   make bench    the benchmarks, against pinned peers in an environment of their own
+#   make clean    remove all that make made
+
+PYTHON ?= python3
+VENV := .venv
+BENCH_VENV := .venv-bench
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+INSTALLED := $(VENV)/.stamp-installed
+DEVELOPED := $(VENV)/.stamp-developed
+BENCH_READY := $(BENCH_VENV)/.stamp-installed
+
+.PHONY: mnist test check bench clean
+
+mnist: $(INSTALLED)
+	$(VENV)/bin/chainrule train mnist
+
+test: $(DEVELOPED)
+	$(VENV)/bin/python -m pytest
+
+check: $(DEVELOPED)
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy
+
+bench: $(BENCH_READY)
+	$(BENCH_VENV)/bin/python benchmarks/digits.py
+	$(BENCH_VENV)/bin/python benchmarks/cold_start.py
+	$(BENCH_VENV)/bin/python benchmarks/compile_time.py
+
+clean:
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable .
+	@touch $@
+
+$(DEVELOPED): $(INSTALLED)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,images]'
+	@touch $@
+
+$(BENCH_READY): pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) --editable . --requirement benchmarks/requirements.txt
+	@touch $@

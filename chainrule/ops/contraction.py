@@ -1,0 +1,149 @@
+"""Contraction: the matrix product, and what is built of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import ChainruleError
+from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.shapes import broadcast_shapes, multiply_dims, normalize_axis
+from chainrule.graph.tracing import apply, as_operand
+from chainrule.graph.types import ArrayType
+from chainrule.ops.elementwise import multiply, promoted
+from chainrule.ops.movement import broadcast_to, expand_dims, reshape, squeeze, transpose
+
+
+def _matmul_rule(a: ArrayType, b: ArrayType, transpose_a: bool, transpose_b: bool) -> ArrayType:
+    if a.rank != b.rank or a.rank < 2 or a.dtype != b.dtype or not a.dtype.is_float:
+        raise ChainruleError(
+            "not two matrices of one float type", where="matmul", expected="equal ranks of 2 or more", got=f"{a} and {b}"
+        )
+    m, inner = (a.shape[-1], a.shape[-2]) if transpose_a else (a.shape[-2], a.shape[-1])
+    inner_b, n = (b.shape[-1], b.shape[-2]) if transpose_b else (b.shape[-2], b.shape[-1])
+    if inner != inner_b or a.shape[:-2] != b.shape[:-2]:
+        raise ChainruleError(
+            "the inner dimensions differ", where="matmul", expected=f"{inner} rows in the second matrix",
+            got=f"{a} and {b}",
+        )
+    return ArrayType(a.dtype, (*a.shape[:-2], m, n))
+
+
+def _evaluate_matmul(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool) -> np.ndarray:
+    return np.matmul(a.swapaxes(-1, -2) if transpose_a else a, b.swapaxes(-1, -2) if transpose_b else b)
+
+
+def _product(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
+    return apply(MATMUL, a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+
+
+def _matmul_vjp(g: Any, result: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, ...]:
+    """With C = A B: dA = dC Bᵀ and dB = Aᵀ dC, each turned where its operand was."""
+    da = _product(b, g, transpose_b, True) if transpose_a else _product(g, b, False, not transpose_b)
+    db = _product(g, a, True, transpose_a) if transpose_b else _product(a, g, not transpose_a, False)
+    return da, db
+
+
+def _matrix(*shape: int) -> np.ndarray:
+    count = math.prod(shape)
+    return (((np.arange(count) * 0.618034) % 1.0) - 0.5).reshape(shape).astype("float32")
+
+
+def _matmul_examples() -> tuple[Example, ...]:
+    plain = {"transpose_a": False, "transpose_b": False}
+    return (
+        Example((_matrix(3, 4), _matrix(4, 5)), plain),
+        Example((_matrix(4, 3), _matrix(4, 5)), {"transpose_a": True, "transpose_b": False}),
+        Example((_matrix(3, 4), _matrix(5, 4)), {"transpose_a": False, "transpose_b": True}),
+        Example((_matrix(4, 3), _matrix(5, 4)), {"transpose_a": True, "transpose_b": True}),
+        Example((_matrix(2, 3, 4), _matrix(2, 4, 5)), plain),
+        Example((_matrix(1, 1), _matrix(1, 1)), plain),
+        Example((_matrix(3, 0), _matrix(0, 5)), plain),
+        Example((_matrix(13, 33).astype("float64"), _matrix(33, 17).astype("float64")), plain),
+    )
+
+
+MATMUL = Primitive(
+    name="matmul",
+    family="contraction",
+    type_rule=_matmul_rule,
+    evaluate=_evaluate_matmul,
+    vjp=_matmul_vjp,
+    cost=2,
+    examples=_matmul_examples,
+)
+
+# -- public functions ---------------------------------------------------------------------------------------------
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """The matrix product over the last two axes, leading axes broadcast; a vector counts as a row or a column.
+
+    Example:
+        >>> matmul(np.eye(2), np.array([3.0, 4.0]))
+        array([3., 4.])
+    """
+    a, b = _one_float_type(x, y)
+    if not a.shape or not b.shape:
+        raise ChainruleError("a scalar is no matrix", where="matmul", expected="rank 1 or more", got=(a.shape, b.shape))
+    row, column = len(a.shape) == 1, len(b.shape) == 1
+    a = expand_dims(a, 0) if row else a
+    b = expand_dims(b, -1) if column else b
+    if len(b.shape) == 2 and len(a.shape) > 2:
+        flat = reshape(a, (multiply_dims(a.shape[:-1]), a.shape[-1]))
+        product = reshape(_product(flat, b, False, False), (*a.shape[:-1], b.shape[-1]))
+    else:
+        lead = broadcast_shapes(a.shape[:-2], b.shape[:-2], where="matmul")
+        a = broadcast_to(a, (*lead, *a.shape[-2:]))
+        b = broadcast_to(b, (*lead, *b.shape[-2:]))
+        product = _product(a, b, False, False)
+    if row:
+        product = squeeze(product, -2)
+    return squeeze(product, -1) if column else product
+
+
+def _one_float_type(x: Any, y: Any) -> tuple[Any, Any]:
+    from chainrule.graph.types import as_dtype, float32, promote
+    from chainrule.ops.elementwise import cast
+
+    a, b = as_operand(x), as_operand(y)
+    dtype = promote(as_dtype(a.dtype), as_dtype(b.dtype))
+    dtype = dtype if dtype.is_float else float32
+    return cast(a, dtype), cast(b, dtype)
+
+
+def dot(x: Any, y: Any) -> Any:
+    """NumPy's dot: matrix product of matrices, sum of products of vectors, multiplication by a scalar."""
+    a, b = as_operand(x), as_operand(y)
+    if not a.shape or not b.shape:
+        return multiply(a, b)
+    if len(b.shape) <= 2:
+        return matmul(a, b)
+    return tensordot(a, b, axes=((len(a.shape) - 1,), (len(b.shape) - 2,)))
+
+
+def tensordot(x: Any, y: Any, axes: Any = 2) -> Any:
+    """The sum of products over pairs of axes, as in NumPy."""
+    a, b = _one_float_type(x, y)
+    if isinstance(axes, int):
+        first, second = tuple(range(len(a.shape) - axes, len(a.shape))), tuple(range(axes))
+    else:
+        first, second = (tuple([part] if isinstance(part, int) else part) for part in axes)
+    first = tuple(normalize_axis(axis, len(a.shape), "tensordot") for axis in first)
+    second = tuple(normalize_axis(axis, len(b.shape), "tensordot") for axis in second)
+    left = tuple(axis for axis in range(len(a.shape)) if axis not in first)
+    right = tuple(axis for axis in range(len(b.shape)) if axis not in second)
+    a_shape = tuple(a.shape[axis] for axis in left)
+    b_shape = tuple(b.shape[axis] for axis in right)
+    inner = multiply_dims(a.shape[axis] for axis in first)
+    a = reshape(transpose(a, (*left, *first)), (multiply_dims(a_shape), inner))
+    b = reshape(transpose(b, (*second, *right)), (inner, multiply_dims(b_shape)))
+    return reshape(_product(a, b, False, False), (*a_shape, *b_shape))
+
+
+def outer(x: Any, y: Any) -> Any:
+    """``x[i] * y[j]`` for all i and j."""
+    a, b = promoted("outer", (x, y)) if np.shape(x) == np.shape(y) else (as_operand(x), as_operand(y))
+    return multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))

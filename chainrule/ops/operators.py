@@ -1,0 +1,86 @@
+"""NumPy's operators and methods on nodes and Variables: ``x @ w + b`` in a traced function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.graph.ir import Node
+from chainrule.graph.variable import Variable
+from chainrule.ops import contraction, derived, elementwise, movement, reduction
+
+
+def _binary(function: Any) -> tuple[Any, Any]:
+    def forward(self: Any, other: Any) -> Any:
+        return function(self, other)
+
+    def backward(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return forward, backward
+
+
+def _unary(function: Any) -> Any:
+    def method(self: Any) -> Any:
+        return function(self)
+
+    return method
+
+
+_BINARY = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": derived.floor_divide,
+    "mod": elementwise.mod,
+    "pow": elementwise.power,
+    "matmul": contraction.matmul,
+    "and": elementwise.logical_and,
+    "or": elementwise.logical_or,
+    "xor": derived.logical_xor,
+}
+_COMPARISON = {
+    "eq": elementwise.equal,
+    "ne": elementwise.not_equal,
+    "lt": elementwise.less,
+    "le": elementwise.less_equal,
+    "gt": elementwise.greater,
+    "ge": elementwise.greater_equal,
+}
+_UNARY = {"neg": elementwise.negative, "abs": elementwise.absolute, "invert": elementwise.logical_not}
+_METHODS = {
+    "sum": reduction.sum,
+    "mean": reduction.mean,
+    "max": reduction.max,
+    "min": reduction.min,
+    "astype": elementwise.cast,
+    "reshape": movement.reshape,
+    "transpose": movement.transpose,
+    "__getitem__": movement.select_index,
+}
+
+
+def _power(self: Any, exponent: Any) -> Any:
+    # The exponents of every loss and update, exact and a hundredth of the cost of a general power.
+    if isinstance(exponent, int | float) and exponent in (1, 2):
+        return derived.square(self) if exponent == 2 else self
+    return elementwise.power(self, exponent)
+
+
+def install() -> None:
+    """Give nodes and Variables their operators; called once when `chainrule.ops` is imported."""
+    for kind in (Node, Variable):
+        for name, function in _BINARY.items():
+            forward, backward = _binary(function)
+            setattr(kind, f"__{name}__", forward)
+            setattr(kind, f"__r{name}__", backward)
+        kind.__pow__ = _power  # type: ignore[union-attr]
+        for name, function in _COMPARISON.items():
+            setattr(kind, f"__{name}__", _binary(function)[0])
+        for name, function in _UNARY.items():
+            setattr(kind, f"__{name}__", _unary(function))
+        for name, function in _METHODS.items():
+            setattr(kind, name, function)
+        kind.T = property(_unary(movement.transpose))  # type: ignore[union-attr]
+        # Equality is elementwise, identity is what makes a node or a Variable itself.
+        kind.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
