@@ -1,8 +1,6 @@
 """The command line ``chainrule``.
 
-Reading order: `cli` (the commands and their options), `train` (the digits recipe, from data to run folder), `runs` (what a
-run folder holds), `inputs` (data named on the command line), `predict` (evaluate and predict), `show` (the
-compiler's stages, printed).
-
-`cli` imports nothing but the standard library until a command is chosen, so that ``--help`` is instant.
+Reading order: `cli` (the commands and their options), `train` (the digits recipe, from data to run folder), `runs`
+(what a run folder holds), `inputs` (data named on the command line), `predict` (evaluate and predict), `show` (the
+compiler's stages, printed). Each command's module is imported when the command is chosen.
 """

@@ -83,17 +83,26 @@ def make_parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="loss and accuracy of a run on a data set")
     evaluate.add_argument("run", metavar="RUN", help="a run folder, or a saved model")
-    evaluate.add_argument("data", metavar="DATA", nargs="?", default="mnist", help="mnist (its test images), or an .npz with x and y")
+    evaluate.add_argument(
+        "data", metavar="DATA", nargs="?", default="mnist", help="mnist (its test images), or an .npz with x and y"
+    )
     evaluate.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
 
     predict = commands.add_parser("predict", help="what a run's network sees in images")
     predict.add_argument("run", metavar="RUN", help="a run folder, or a saved model")
-    predict.add_argument("images", metavar="IMAGE_OR_FILE", help="a picture, .npy, .npz or idx file, or mnist:7 for a test image")
+    predict.add_argument(
+        "images", metavar="IMAGE_OR_FILE", help="a picture, .npy, .npz or idx file, or mnist:7 for a test image"
+    )
     predict.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
 
     show = commands.add_parser("show", help="print a stage of the compiler for a network's training step")
     show.add_argument("view", choices=VIEWS, help="what to print")
-    show.add_argument("run", metavar="RUN_OR_MODEL", nargs="?", help="a run folder or a saved model (default: the network of `train mnist`)")
+    show.add_argument(
+        "run",
+        metavar="RUN_OR_MODEL",
+        nargs="?",
+        help="a run folder or a saved model (default: the network of `train mnist`)",
+    )
     return parser
 
 

@@ -182,7 +182,7 @@ def describe(recipe: Recipe, model: Any, rows: int) -> str:
     sizes = "-".join(map(str, (int(np.prod(PIXELS)), *recipe.layers, CLASSES)))
     return (
         f"network    {sizes}, {recipe.activation}, {model.count_params():,} parameters\n"
-        f"training   {rows:,} images, {recipe.epochs} epochs, batches of {recipe.batch_size}, "
+        f"training   {rows:,} images, {recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}, batches of {recipe.batch_size}, "
         f"{recipe.optimizer} up to {recipe.learning_rate:g}, seed {recipe.seed}"
     )
 
@@ -191,7 +191,7 @@ def summarize(report: dict[str, Any]) -> str:
     """The result and what to try next."""
     run = report["run"]
     return (
-        f"test       {report['test_accuracy']:.2%} of the 10,000 test images are right, loss {report['test_loss']:.4f}\n"
+        f"test       {report['test_accuracy']:.2%} of 10,000 test images are right, loss {report['test_loss']:.4f}\n"
         f"time       {report['seconds']:.1f} s in all, {report['seconds_per_epoch']:.2f} s an epoch\n"
         f"run        {run}\n"
         f"next       chainrule predict {run} mnist:0\n"

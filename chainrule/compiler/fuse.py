@@ -507,6 +507,7 @@ class _Builder:
         body = BodyBuilder(is_stored, operand_of)
         core: Reduction | MatrixProduct | Accumulation | None = None
         stores: list[Store] = []
+        also: list[int] = []
 
         def store(buffer: int, position: Position, value: int) -> None:
             stores.append(Store(use(buffer), position, value))
@@ -518,6 +519,8 @@ class _Builder:
         elif node is not None and node.primitive.family == "contraction":
             core = self._matrix_product(node, is_readable, operand_of)
         elif node is not None:
+            also = self._destinations(node, always=True)
+            self.buffer_of[node] = also[0]
             self.add_zeros(node)
             core = self._accumulation(node, is_stored, operand_of)
             written.add(self.buffer(node))
@@ -547,6 +550,9 @@ class _Builder:
         )
         assert len(loops) in (rank, rank - 1)
         self.add_row(kernel, operands, scope.scope if scope is not None else "")
+        if node is not None and isinstance(core, Accumulation):
+            for target in also[1:]:
+                self.add_copy(node, also[0], target)
 
     def _destinations(self, root: Node, always: bool = False) -> list[int]:
         """The buffers that a root is stored to: for other kernels, for results, for Variables."""
