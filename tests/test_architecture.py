@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "settings"),
+    ("errors", "settings", "registry", "seeds"),
     ("graph",),
     ("ops",),
     ("autodiff",),
@@ -20,8 +20,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("random", "utils"),
     ("activations", "initializers", "regularizers", "constraints"),
     ("layers", "losses", "metrics", "optimizers", "callbacks"),
+    ("data", "interop"),
     ("models", "training"),
-    ("data", "datasets", "interop", "inspect"),
+    ("datasets", "inspect"),
     ("apps",),
 )
 """From left to right: a package imports from its own level and from levels before it."""

@@ -19,7 +19,7 @@ from chainrule.graph.ir import Graph
 from chainrule.graph.text import format_graph
 from chainrule.graph.tracing import trace
 from chainrule.graph.tree import flatten
-from chainrule.graph.types import ArrayType, OpenDim, as_dtype, int32
+from chainrule.graph.types import ArrayType, OpenDim, float32, int32
 
 ROWS = 60_000
 """Training rows that the default network's schedule is made for; what is printed does not depend on it."""
@@ -48,7 +48,8 @@ def render(model: Any, view: str) -> str:
 
 def input_type(model: Any) -> ArrayType:
     """The type of a batch of inputs, its number of rows open."""
-    return ArrayType(as_dtype(model.input_dtype), (OpenDim("batch"), *model.input_shape[1:]))
+    dtype = model.input_layer.dtype if model.input_layer else float32
+    return ArrayType(dtype, (OpenDim("batch"), *model.layers[0].input_shape))
 
 
 def forward_graph(model: Any) -> Graph:
@@ -63,14 +64,16 @@ def forward_graph(model: Any) -> Graph:
 
 def gradient_graph(model: Any) -> Graph:
     """The loss of a batch, and how it changes with each weight."""
-    loss = cr.losses.get(model.loss)
+    model.require_compiled()
 
     def gradient(x: Any, y: Any) -> Any:
         def network_loss(weights: Any) -> Any:
-            return loss(y, model(x, training=True))
+            return model.loss(y, model(x, training=True))
 
         return cr.value_and_grad(network_loss)(list(model.trainable_variables))
 
-    targets = ArrayType(int32, (OpenDim("batch"),))
+    labels = isinstance(model.loss, cr.losses.SparseCategoricalCrossentropy)
+    shape = model.output_shape[:-1] if labels else model.output_shape
+    targets = ArrayType(int32 if labels else float32, (OpenDim("batch"), *shape))
     types, tree = flatten((input_type(model), targets))
     return trace(gradient, types, tree, ["x", "y"]).graph

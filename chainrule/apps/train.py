@@ -147,10 +147,14 @@ def make_model(recipe: Recipe, rows: int) -> Any:
     return model
 
 
+def make_schedule(recipe: Recipe, rows: int) -> Any:
+    """The learning rate of each step: one cycle over the whole training."""
+    return cr.optimizers.schedules.OneCycle(recipe.learning_rate, recipe.epochs * -(-rows // recipe.batch_size))
+
+
 def make_optimizer(recipe: Recipe, rows: int) -> Any:
-    """The optimizer of a recipe, its rate going through one cycle over all steps."""
-    steps = recipe.epochs * -(-rows // recipe.batch_size)
-    rate = cr.optimizers.schedules.OneCycle(recipe.learning_rate, steps)
+    """The optimizer of a recipe, with its schedule."""
+    rate = make_schedule(recipe, rows)
     if recipe.optimizer == "sgd":
         return cr.optimizers.SGD(rate, momentum=0.9, nesterov=True)
     return {"rmsprop": cr.optimizers.RMSprop, "adam": cr.optimizers.Adam, "adamw": cr.optimizers.AdamW}[
@@ -180,9 +184,10 @@ class RecordEpochs(cr.callbacks.Callback):
 def describe(recipe: Recipe, model: Any, rows: int) -> str:
     """What will be trained, in two lines."""
     sizes = "-".join(map(str, (int(np.prod(PIXELS)), *recipe.layers, CLASSES)))
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     return (
         f"network    {sizes}, {recipe.activation}, {model.count_params():,} parameters\n"
-        f"training   {rows:,} images, {recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}, batches of {recipe.batch_size}, "
+        f"training   {rows:,} images, {epochs}, batches of {recipe.batch_size}, "
         f"{recipe.optimizer} up to {recipe.learning_rate:g}, seed {recipe.seed}"
     )
 

@@ -1,0 +1,36 @@
+"""chainrule: deep learning on the CPU, readable from the neuron's formula to the machine code.
+
+    import chainrule as cr
+
+Networks follow Keras (`Sequential`, `layers`, `losses`, …), functions follow NumPy (`ops`), transformations follow JAX
+(`grad`, `value_and_grad`, `jit`). `ARCHITECTURE.md` says in which order to read the source.
+"""
+
+from chainrule import (
+    activations,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    utils,
+)
+from chainrule.autodiff.reverse import grad, value_and_grad
+from chainrule.errors import ChainruleError
+from chainrule.graph.variable import Variable
+from chainrule.layers import Input
+from chainrule.models import Sequential, load_model
+from chainrule.ops import stop_gradient
+from chainrule.runtime.jit import jit
+from chainrule.seeds import set_random_seed
+
+__all__ = [
+    "ChainruleError", "Input", "Sequential", "Variable", "activations", "callbacks", "datasets", "grad", "initializers",
+    "jit", "layers", "load_model", "losses", "metrics", "models", "ops", "optimizers", "random", "set_random_seed",
+    "stop_gradient", "utils", "value_and_grad",
+]

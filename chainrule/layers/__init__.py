@@ -1,0 +1,12 @@
+"""Layers, by Keras's names. Reading order: `layer`, `core`, `shaping`."""
+
+from chainrule.layers.core import Activation, Dense, Input, InputLayer
+from chainrule.layers.layer import Layer
+from chainrule.layers.shaping import Dropout, Flatten, Rescaling, Reshape
+
+CLASSES: dict[str, type[Layer]] = {
+    kind.__name__: kind for kind in (Activation, Dense, Dropout, Flatten, InputLayer, Rescaling, Reshape)
+}
+"""Every layer by name: what a saved model may name."""
+
+__all__ = ["CLASSES", "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Rescaling", "Reshape"]
