@@ -86,9 +86,7 @@ def jax_epochs() -> Iterator[float]:
         rate = RATE * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
         means = [m + (1 - BETA_1) * (g - m) for m, g in zip(means, gradients, strict=True)]
         squares = [v + (1 - BETA_2) * (g * g - v) for v, g in zip(squares, gradients, strict=True)]
-        weights = [
-            w - rate * m / (jnp.sqrt(v) + EPSILON) for w, m, v in zip(weights, means, squares, strict=True)
-        ]
+        weights = [w - rate * m / (jnp.sqrt(v) + EPSILON) for w, m, v in zip(weights, means, squares, strict=True)]
         return (weights, means, squares, count), loss
 
     scan = jax.jit(lambda state, rows: jax.lax.scan(step, state, rows), donate_argnums=0)

@@ -32,7 +32,7 @@ class SeedGenerator:
         """Uniform 32-bit words of this shape."""
         state = as_operand(self.state)
         words = [select_index(state, place) for place in range(4)]
-        bits = random_bits(*words, shape=shape)
+        bits = random_bits(words[0], words[1], words[2], words[3], shape=shape)
         following = add(select_index(state, slice(3, 4)), np.uint32(1))
         self.state.assign(concatenate([select_index(state, slice(0, 3)), following], 0))
         return bits

@@ -11,9 +11,7 @@ from typing import Any
 from chainrule.errors import ChainruleError, unknown_name
 
 
-def resolve(
-    kind: str, identifier: Any, table: Mapping[str, Any], custom: Mapping[str, Any] | None = None
-) -> Any:
+def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
     """An object from its name, its class, its config, or itself.
 
     Args:
@@ -37,10 +35,10 @@ def resolve(
         found = names.get(name)
         if found is None:
             raise unknown_name(kind, name, names)
-        return found.from_config(dict(identifier["config"])) if isinstance(found, type) else found
+        return found.from_config(dict(identifier["config"])) if hasattr(found, "from_config") else found
     if isinstance(identifier, type):
         return identifier()
-    if callable(identifier):
+    if callable(identifier) or isinstance(identifier, Configured):
         return identifier
     raise ChainruleError(f"not a {kind}", expected="a name or an object", got=repr(identifier))
 

@@ -19,9 +19,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("random", "utils"),
     ("activations", "initializers", "regularizers", "constraints"),
-    ("layers", "losses", "metrics", "optimizers", "callbacks"),
+    ("layers", "losses", "metrics", "optimizers"),
     ("data", "interop"),
-    ("models", "training"),
+    ("models", "training", "callbacks"),
     ("datasets", "inspect"),
     ("apps",),
 )

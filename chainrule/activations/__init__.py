@@ -50,8 +50,22 @@ def gelu(x: Any, approximate: bool = False) -> Any:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        elu, gelu, hard_sigmoid, leaky_relu, linear, log_sigmoid, log_softmax, relu, relu6, selu, sigmoid, silu,
-        softmax, softplus, softsign, tanh,
+        elu,
+        gelu,
+        hard_sigmoid,
+        leaky_relu,
+        linear,
+        log_sigmoid,
+        log_softmax,
+        relu,
+        relu6,
+        selu,
+        sigmoid,
+        silu,
+        softmax,
+        softplus,
+        softsign,
+        tanh,
     )
 } | {"swish": silu, "exponential": exponential}
 """Every activation by name."""
@@ -74,6 +88,23 @@ def serialize(function: Callable[..., Any]) -> str:
 
 
 __all__ = [
-    "elu", "exponential", "gelu", "get", "hard_sigmoid", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "relu",
-    "relu6", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "tanh",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "hard_sigmoid",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "tanh",
 ]

@@ -1,11 +1,11 @@
 """Data named on the command line, as arrays.
 
-    mnist                 the 10,000 test images
-    mnist:7               test image number 7
-    FILE.npy              images (n, …) or one image
-    FILE.npz              arrays x and, for evaluation, y (or x_test and y_test)
-    FILE-idx3-ubyte[.gz]  images in the idx format
-    FILE.png, .jpg, …     a picture, with the extra `images`
+mnist                 the 10,000 test images
+mnist:7               test image number 7
+FILE.npy              images (n, …) or one image
+FILE.npz              arrays x and, for evaluation, y (or x_test and y_test)
+FILE-idx3-ubyte[.gz]  images in the idx format
+FILE.png, .jpg, …     a picture, with the extra `images`
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """``chainrule show``: what becomes of a network on its way to machine code, printed.
 
-    graph      the network as typed operations on whole arrays
-    gradient   its loss and the gradient of each weight, by the chain rule
-    kernels    the loop nests that a training step is compiled to
-    llvm       their text for LLVM
-    program    the table of kernel calls that is a training step
+graph      the network as typed operations on whole arrays
+gradient   its loss and the gradient of each weight, by the chain rule
+kernels    the loop nests that a training step is compiled to
+llvm       their text for LLVM
+program    the table of kernel calls that is a training step
 """
 
 from __future__ import annotations

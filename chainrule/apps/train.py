@@ -63,11 +63,11 @@ def train(options: argparse.Namespace) -> int:
     recipe = resolve_recipe(options)
     folder = Path(options.out) if options.out else runs.default_folder("mnist")
     runs.prepare_folder(folder)
+    runs.write_config(folder, {"version": installed_version(), "data": "mnist", **asdict(recipe)})
 
     (x_train, y_train), (x_test, y_test) = cr.datasets.mnist.load_data()
     held_out = int(len(x_train) * recipe.validation_split)
     model = make_model(recipe, rows=len(x_train) - held_out)
-    runs.write_config(folder, {"version": installed_version(), "data": "mnist", **asdict(recipe)})
     if not options.json:
         print(describe(recipe, model, rows=len(x_train) - held_out))
 

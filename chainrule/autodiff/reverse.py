@@ -28,9 +28,7 @@ from chainrule.ops.elementwise import identity
 from chainrule.ops.reduction import SUM
 
 
-def pull_back(
-    outputs: Sequence[Node], cotangents: Sequence[Any], wrt: Sequence[Node]
-) -> list[Any]:
+def pull_back(outputs: Sequence[Node], cotangents: Sequence[Any], wrt: Sequence[Node]) -> list[Any]:
     """The cotangents of `wrt` for those of `outputs`: ``sum over outputs of cotangent * d output / d wrt``.
 
     Only nodes on a path from `wrt` are visited. A node of `wrt` that no output depends on gets zeros.
@@ -129,8 +127,11 @@ def _differentiate(
             node = as_node(leaf)
             if not node.dtype.is_float:
                 raise ChainruleError(
-                    "only floating point numbers have a gradient", where=f"grad, argument {place}",
-                    expected="float32 or float64", got=node.dtype.name, fix="convert with cr.ops.cast first",
+                    "only floating point numbers have a gradient",
+                    where=f"grad, argument {place}",
+                    expected="float32 or float64",
+                    got=node.dtype.name,
+                    fix="convert with cr.ops.cast first",
                 )
             if isinstance(leaf, Variable):
                 wrt.append(node)
@@ -145,7 +146,10 @@ def _differentiate(
     result = as_node(value)
     if result.shape or not result.dtype.is_float:
         raise ChainruleError(
-            "a gradient is of a single number", where="grad", expected="a float of shape ()", got=str(result.type),
+            "a gradient is of a single number",
+            where="grad",
+            expected="a float of shape ()",
+            got=str(result.type),
             fix="reduce the result with cr.ops.sum or cr.ops.mean",
         )
     slopes = iter(pull_back([result], [ones_like(result)], wrt))
@@ -174,9 +178,7 @@ def _run(
     return unflatten(traced.result_tree, values[: traced.results])
 
 
-def grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The gradient of a function that returns a number; with `has_aux`, ``(gradient, aux)``.
 
     See `value_and_grad` for the arguments.

@@ -34,8 +34,15 @@ class EarlyStopping(_Monitor):
     """Stop when `monitor` has not improved for `patience` epochs; arguments as in Keras."""
 
     def __init__(
-        self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto",
-        baseline: float | None = None, restore_best_weights: bool = False, start_from_epoch: int = 0,
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
     ):
         super().__init__(monitor, mode, min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
@@ -76,13 +83,21 @@ class ModelCheckpoint(_Monitor):
     """
 
     def __init__(
-        self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False,
-        save_weights_only: bool = False, mode: str = "auto", save_freq: str = "epoch",
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str = "epoch",
         initial_value_threshold: float | None = None,
     ):
         super().__init__(monitor, mode)
         if save_freq != "epoch":
-            raise ChainruleError("only epochs can be saved after", where="ModelCheckpoint", expected="'epoch'", got=save_freq)
+            raise ChainruleError(
+                "only epochs can be saved after", where="ModelCheckpoint", expected="'epoch'", got=save_freq
+            )
         self.filepath, self.verbose = str(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         if initial_value_threshold is not None:

@@ -317,9 +317,7 @@ def _choose_in_place(
             continue
         if group.core is not None and target in kept_operands(group.core, set(home)):
             continue
-        if not all(
-            _reads_input_straight(root, target, home) for root in group.roots if root is not group.core
-        ):
+        if not all(_reads_input_straight(root, target, home) for root in group.roots if root is not group.core):
             continue
         others = [reader for reader in readers.get(target, []) if reader is not group]
         if any(dependencies.depends(reader.number, group.number) for reader in others):
@@ -540,7 +538,7 @@ class _Builder:
         if isinstance(core, Accumulation):
             assert node is not None
             loops = (core.rows, *node.shape[1:])[1:]
-        scope = (group.roots[-1] if group.roots else group.region[0] if group.region else None)
+        scope = group.roots[-1] if group.roots else group.region[0] if group.region else None
         kernel = Kernel(
             tuple(Operand(self.buffers[buffer].type.dtype, buffer in written) for buffer in operands),
             loops,
@@ -565,9 +563,7 @@ class _Builder:
         return targets
 
     def _is_late(self, root: Node) -> bool:
-        return any(
-            self.graph.outputs[output] is root and output not in self.in_place for output in self.updates
-        )
+        return any(self.graph.outputs[output] is root and output not in self.in_place for output in self.updates)
 
     def _reduction(self, node: Node, is_stored, operand_of) -> Reduction:
         operand = node.inputs[0]

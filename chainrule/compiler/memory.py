@@ -43,9 +43,7 @@ def find_lifetimes(program: Program) -> dict[int, tuple[int, int]]:
 def plan_memory(program: Program, sizes: Mapping[str, int]) -> MemoryPlan:
     """Place the largest first, each at the lowest offset free for its whole life."""
     lifetimes = find_lifetimes(program)
-    rounded = {
-        buffer: -(-count_bytes(program, buffer, sizes) // ALIGNMENT) * ALIGNMENT for buffer in lifetimes
-    }
+    rounded = {buffer: -(-count_bytes(program, buffer, sizes) // ALIGNMENT) * ALIGNMENT for buffer in lifetimes}
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first row, last row
     offsets: dict[int, int] = {}
     for buffer in sorted(lifetimes, key=lambda number: (-rounded[number], number)):
@@ -60,9 +58,7 @@ def plan_memory(program: Program, sizes: Mapping[str, int]) -> MemoryPlan:
     return MemoryPlan(offsets, max((end for _, end, _, _ in placed), default=0))
 
 
-def find_barriers(
-    program: Program, spans: Sequence[tuple[int, int]], alone: Sequence[bool]
-) -> list[bool]:
+def find_barriers(program: Program, spans: Sequence[tuple[int, int]], alone: Sequence[bool]) -> list[bool]:
     """Before which rows the workers must wait for each other.
 
     `spans[buffer]` is the memory a buffer occupies, `alone[row]` whether only the first worker runs the row. A row must
@@ -73,11 +69,11 @@ def find_barriers(
     touched: list[tuple[int, int, bool, bool]] = []  # start, end, written, alone
     for number, row in enumerate(program.rows):
         kernel = program.kernels[row.kernel]
-        mine = [
-            (*spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)
-        ]
+        mine = [(*spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)]
         clash = any(
-            start < other_end and other_start < end and (written or other_written)
+            start < other_end
+            and other_start < end
+            and (written or other_written)
             and not (alone[number] and other_alone)
             for start, end, written in mine
             for other_start, other_end, other_written, other_alone in touched

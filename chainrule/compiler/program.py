@@ -53,7 +53,8 @@ class Program:
         lines.append("row  kernel              writes                    reads")
         for number, row in enumerate(self.rows):
             kernel = self.kernels[row.kernel]
-            written, read = [], []
+            written: list[str] = []
+            read: list[str] = []
             for operand, buffer in zip(kernel.operands, row.buffers, strict=True):
                 (written if operand.written else read).append(self._name(buffer))
             title = f"{row.kernel} {kernel.family}"

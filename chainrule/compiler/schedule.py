@@ -98,8 +98,10 @@ def merge_loops(kernel: Kernel) -> Kernel:
     merged: list[list[int]] = []  # each new loop: the old loops in it, outermost first
     for loop in kept:
         same_side = bool(merged) and (merged[-1][-1] < boundary) == (loop < boundary)
-        open_twice = same_side and isinstance(extents[loop], OpenDim) and any(
-            isinstance(extents[old], OpenDim) for old in merged[-1]
+        open_twice = (
+            same_side
+            and isinstance(extents[loop], OpenDim)
+            and any(isinstance(extents[old], OpenDim) for old in merged[-1])
         )
         if same_side and not open_twice and _is_one_run(positions, merged[-1][-1], loop, extents[loop]):
             merged[-1].append(loop)

@@ -65,9 +65,7 @@ def host_targets() -> dict[str, Target]:
         cpu, text = binding.get_host_cpu_name(), features.flatten()
         return {"neon": Target("neon", triple, cpu, text, 128, 32, True, False)}
     if not triple.startswith("x86_64"):
-        raise ChainruleError(
-            "there is no code generator for this processor", expected="x86-64 or arm64", got=triple
-        )
+        raise ChainruleError("there is no code generator for this processor", expected="x86-64 or arm64", got=triple)
     found: dict[str, Target] = {}
     if all(features.get(name) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq")):
         # Without the last feature LLVM holds back to 256-bit vectors on some processors.

@@ -23,14 +23,21 @@ def check_array(name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise DataError("the rows differ in length", where=name, expected="an array", got=type(value).__name__) from None
+        raise DataError(
+            "the rows differ in length", where=name, expected="an array", got=type(value).__name__
+        ) from None
     if array.dtype.kind not in "biuf":
         raise DataError(
-            "this is not an array of numbers", where=name, expected="numbers", got=f"dtype {array.dtype}",
+            "this is not an array of numbers",
+            where=name,
+            expected="numbers",
+            got=f"dtype {array.dtype}",
             fix="turn text into numbers first, one column a category",
         )
     if array.ndim == 0 or len(array) == 0:
-        raise DataError("there are no rows", where=name, expected="at least one", got=f"shape {format_shape(array.shape)}")
+        raise DataError(
+            "there are no rows", where=name, expected="at least one", got=f"shape {format_shape(array.shape)}"
+        )
     if array.dtype.kind == "f":
         array = np.ascontiguousarray(array, dtype=np.float32)
         flat = array.reshape(-1)
@@ -39,8 +46,11 @@ def check_array(name: str, value: Any) -> np.ndarray:
             if not finite.all():
                 place = np.unravel_index(start + int(np.argmin(finite)), array.shape)
                 raise DataError(
-                    "a number is NaN or infinite", where=f"{name}{[int(at) for at in place]}", expected="finite numbers",
-                    got=repr(float(array[place])), fix="drop the row, or fill the gap",
+                    "a number is NaN or infinite",
+                    where=f"{name}{[int(at) for at in place]}",
+                    expected="finite numbers",
+                    got=repr(float(array[place])),
+                    fix="drop the row, or fill the gap",
                 )
         return array
     return np.ascontiguousarray(array, dtype=as_dtype(array.dtype).numpy)
@@ -57,12 +67,17 @@ def check_lengths(arrays: Sequence[tuple[str, np.ndarray | None]]) -> int:
 def check_labels(name: str, labels: np.ndarray, classes: int, layer: str) -> None:
     """Whole numbers from 0 to ``classes - 1``."""
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
-        raise DataError("a label is not a whole number", where=name, expected=f"0 to {classes - 1}", got=labels.dtype.name)
+        raise DataError(
+            "a label is not a whole number", where=name, expected=f"0 to {classes - 1}", got=labels.dtype.name
+        )
     low, high = labels.min(), labels.max()
     if low < 0 or high >= classes:
         raise DataError(
-            "a label is out of range", where=name, expected=f"0 to {classes - 1}, as layer '{layer}' has {classes} units",
-            got=f"{low} to {high}", fix="number the classes from 0, or give the last layer more units",
+            "a label is out of range",
+            where=name,
+            expected=f"0 to {classes - 1}, as layer '{layer}' has {classes} units",
+            got=f"{low} to {high}",
+            fix="number the classes from 0, or give the last layer more units",
         )
 
 

@@ -84,16 +84,18 @@ def format_shape(shape: Shape) -> str:
     return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
 
-def match_sizes(
-    types: Sequence[ArrayType], shapes: Sequence[tuple[int, ...]], names: Sequence[str]
-) -> dict[str, int]:
+def match_sizes(types: Sequence[ArrayType], shapes: Sequence[tuple[int, ...]], names: Sequence[str]) -> dict[str, int]:
     """The sizes of open dimensions that a call's `shapes` give; raises where a shape does not fit its type."""
     sizes: dict[str, int] = {}
     for array_type, shape, name in zip(types, shapes, names, strict=True):
         fits = len(shape) == array_type.rank
         for dim, size in zip(array_type.shape, shape, strict=False):
             if isinstance(dim, OpenDim):
-                fits = fits and size % dim.scale == 0 and sizes.setdefault(dim.name, size // dim.scale) == size // dim.scale
+                fits = (
+                    fits
+                    and size % dim.scale == 0
+                    and sizes.setdefault(dim.name, size // dim.scale) == size // dim.scale
+                )
             else:
                 fits = fits and dim == size
         if not fits:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class DType:
         object.__setattr__(self, "_hash", hash(self.name))
         object.__setattr__(self, "numpy", np.dtype(self.name))
 
-    numpy = None  # replaced in __post_init__ by numpy.dtype(name)
+    numpy: ClassVar[Any] = None  # each instance gets numpy.dtype(name) in __post_init__
 
     def __hash__(self) -> int:
         return self._hash  # type: ignore[attr-defined]
@@ -102,7 +103,7 @@ def as_dtype(value: object) -> DType:
 DType.__repr__ = lambda self: self.name  # type: ignore[method-assign]
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(first: DType, second: DType) -> DType:
     """The type in which two arrays meet: the later of the two in `DTYPES`; int32 with uint32 gives int64."""
     if {first, second} == {int32, uint32}:

@@ -1,9 +1,9 @@
 """Initial weights, by Keras's names: each is called with a shape and returns an array.
 
-    fan_in, fan_out   the sums that a neuron adds up, and those it is a part of
-    Glorot            variance 2 / (fan_in + fan_out)
-    He                variance 2 / fan_in
-    LeCun             variance 1 / fan_in
+fan_in, fan_out   the sums that a neuron adds up, and those it is a part of
+Glorot            variance 2 / (fan_in + fan_out)
+He                variance 2 / fan_in
+LeCun             variance 1 / fan_in
 """
 
 from __future__ import annotations
@@ -113,10 +113,14 @@ class VarianceScaling(Initializer):
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
     ):
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ChainruleError("unknown mode", where=type(self).__name__, expected="fan_in, fan_out, fan_avg", got=mode)
+            raise ChainruleError(
+                "unknown mode", where=type(self).__name__, expected="fan_in, fan_out, fan_avg", got=mode
+            )
         if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
             raise ChainruleError(
-                "unknown distribution", where=type(self).__name__, got=distribution,
+                "unknown distribution",
+                where=type(self).__name__,
+                got=distribution,
                 expected="uniform, truncated_normal, untruncated_normal",
             )
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
@@ -185,16 +189,34 @@ class LecunNormal(_Named):
 
 
 CLASSES: dict[str, type[Initializer]] = {
-    "Zeros": Zeros, "zeros": Zeros, "Ones": Ones, "ones": Ones, "Constant": Constant, "constant": Constant,
-    "RandomUniform": RandomUniform, "random_uniform": RandomUniform, "uniform": RandomUniform,
-    "RandomNormal": RandomNormal, "random_normal": RandomNormal, "normal": RandomNormal,
-    "TruncatedNormal": TruncatedNormal, "truncated_normal": TruncatedNormal,
-    "VarianceScaling": VarianceScaling, "variance_scaling": VarianceScaling,
-    "GlorotUniform": GlorotUniform, "glorot_uniform": GlorotUniform,
-    "GlorotNormal": GlorotNormal, "glorot_normal": GlorotNormal,
-    "HeUniform": HeUniform, "he_uniform": HeUniform, "HeNormal": HeNormal, "he_normal": HeNormal,
-    "LecunUniform": LecunUniform, "lecun_uniform": LecunUniform,
-    "LecunNormal": LecunNormal, "lecun_normal": LecunNormal,
+    "Zeros": Zeros,
+    "zeros": Zeros,
+    "Ones": Ones,
+    "ones": Ones,
+    "Constant": Constant,
+    "constant": Constant,
+    "RandomUniform": RandomUniform,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "RandomNormal": RandomNormal,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
+    "TruncatedNormal": TruncatedNormal,
+    "truncated_normal": TruncatedNormal,
+    "VarianceScaling": VarianceScaling,
+    "variance_scaling": VarianceScaling,
+    "GlorotUniform": GlorotUniform,
+    "glorot_uniform": GlorotUniform,
+    "GlorotNormal": GlorotNormal,
+    "glorot_normal": GlorotNormal,
+    "HeUniform": HeUniform,
+    "he_uniform": HeUniform,
+    "HeNormal": HeNormal,
+    "he_normal": HeNormal,
+    "LecunUniform": LecunUniform,
+    "lecun_uniform": LecunUniform,
+    "LecunNormal": LecunNormal,
+    "lecun_normal": LecunNormal,
 }
 
 

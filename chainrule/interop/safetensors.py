@@ -13,7 +13,13 @@ import numpy as np
 from chainrule.errors import FileError
 
 _NAMES = {
-    "float32": "F32", "float64": "F64", "int32": "I32", "int64": "I64", "uint8": "U8", "uint32": "U32", "bool": "BOOL",
+    "float32": "F32",
+    "float64": "F64",
+    "int32": "I32",
+    "int64": "I64",
+    "uint8": "U8",
+    "uint32": "U32",
+    "bool": "BOOL",
 }
 _DTYPES = {short: np.dtype(name) for name, short in _NAMES.items()}
 _LONGEST_HEADER = 100_000_000
@@ -32,7 +38,9 @@ def dump(arrays: Mapping[str, np.ndarray]) -> bytes:
     for name, array in arrays.items():
         raw = np.ascontiguousarray(array).tobytes()
         header[name] = {
-            "dtype": _NAMES[array.dtype.name], "shape": list(array.shape), "data_offsets": [offset, offset + len(raw)],
+            "dtype": _NAMES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + len(raw)],
         }
         offset += len(raw)
         parts.append(raw)
@@ -70,7 +78,12 @@ def load(contents: bytes, where: str) -> dict[str, np.ndarray]:
         except (KeyError, TypeError, ValueError):
             raise damaged(f"the entry '{name}' is incomplete") from None
         count = int(np.prod(shape, dtype=object)) if shape else 1
-        if min((*shape, start), default=0) < 0 or start != end or stop > len(data) or stop - start != count * dtype.itemsize:
+        if (
+            min((*shape, start), default=0) < 0
+            or start != end
+            or stop > len(data)
+            or stop - start != count * dtype.itemsize
+        ):
             raise damaged(f"the bytes of '{name}' do not fit its shape")
         end = stop
         arrays[name] = np.frombuffer(data[start:stop], dtype=dtype).reshape(shape).copy()

@@ -9,4 +9,15 @@ CLASSES: dict[str, type[Layer]] = {
 }
 """Every layer by name: what a saved model may name."""
 
-__all__ = ["CLASSES", "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Rescaling", "Reshape"]
+__all__ = [
+    "CLASSES",
+    "Activation",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "Rescaling",
+    "Reshape",
+]

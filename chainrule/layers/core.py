@@ -31,7 +31,7 @@ class InputLayer(Layer):
         return {"shape": list(self.shape), "dtype": self.dtype.name, "name": self.name}
 
 
-def Input(shape: Shape, dtype: Any = "float32", name: str | None = None) -> InputLayer:  # noqa: N802
+def Input(shape: Shape, dtype: Any = "float32", name: str | None = None) -> InputLayer:
     """The first entry of a model: the shape of one sample, without the batch.
 
     Example:
@@ -62,18 +62,31 @@ class Dense(Layer):
     """
 
     def __init__(
-        self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,
-        activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None,
-        name: str | None = None, trainable: bool = True,
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        name: str | None = None,
+        trainable: bool = True,
     ):
         super().__init__(name, trainable)
         if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise ChainruleError("units is not a number of neurons", where="Dense", expected="1 or more", got=repr(units))
+            raise ChainruleError(
+                "units is not a number of neurons", where="Dense", expected="1 or more", got=repr(units)
+            )
         given = (kernel_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint)
         for option, value in zip(_LATER, given, strict=True):
             if value is not None:
-                raise ChainruleError(f"{option} is not available in this version", where="Dense", expected=None, got=value)
+                raise ChainruleError(
+                    f"{option} is not available in this version", where="Dense", expected=None, got=value
+                )
         self.units, self.use_bias = units, use_bias
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -95,8 +108,11 @@ class Dense(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias, "kernel_initializer": registry.describe(self.kernel_initializer),
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": registry.describe(self.kernel_initializer),
             "bias_initializer": registry.describe(self.bias_initializer),
         }
 

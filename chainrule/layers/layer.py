@@ -57,7 +57,8 @@ class Layer(registry.Configured):
             elif self.weights and self.input_shape is not None and tuple(input_shape) != self.input_shape:
                 raise ChainruleError(
                     "the input has another shape than the layer was built for",
-                    expected=f"(batch, {format_shape(self.input_shape)[1:]}", got=f"(batch, {format_shape(input_shape)[1:]}",
+                    expected=f"(batch, {format_shape(self.input_shape)[1:]}",
+                    got=f"(batch, {format_shape(input_shape)[1:]}",
                 )
 
     @contextlib.contextmanager
@@ -110,6 +111,7 @@ class Layer(registry.Configured):
 
 def snake_case(name: str) -> str:
     """``ReLU`` to ``re_lu``, as Keras names layers."""
-    letters = [f"_{c.lower()}" if c.isupper() and at and not name[at - 1].isupper() else c.lower()
-               for at, c in enumerate(name)]
+    letters = [
+        f"_{c.lower()}" if c.isupper() and at and not name[at - 1].isupper() else c.lower() for at, c in enumerate(name)
+    ]
     return "".join(letters)

@@ -32,7 +32,7 @@ class Reshape(Layer):
         self.target_shape = tuple(target_shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        total = math.prod(input_shape)  # type: ignore[arg-type]
+        total = int(math.prod(input_shape))  # type: ignore[arg-type]
         known = math.prod(dim for dim in self.target_shape if dim != -1)
         shape = tuple(total // known if dim == -1 and known else dim for dim in self.target_shape)
         if math.prod(shape) != total:

@@ -29,8 +29,11 @@ def line_up(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         true = squeeze(true, -1)
     if tuple(true.shape) != tuple(pred.shape):
         raise ChainruleError(
-            "targets and predictions differ in shape", where=name, expected=f"targets of shape {format_shape(pred.shape)}",
-            got=format_shape(true.shape), fix="reshape the targets, or change the units of the last layer",
+            "targets and predictions differ in shape",
+            where=name,
+            expected=f"targets of shape {format_shape(pred.shape)}",
+            got=format_shape(true.shape),
+            fix="reshape the targets, or change the units of the last layer",
         )
     return true, pred
 
@@ -46,7 +49,9 @@ class Loss(registry.Configured):
     def __init__(self, reduction: str = "sum_over_batch_size", name: str | None = None):
         known = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
         if reduction not in known:
-            raise ChainruleError("unknown reduction", where=type(self).__name__, expected=known[:-1], got=repr(reduction))
+            raise ChainruleError(
+                "unknown reduction", where=type(self).__name__, expected=known[:-1], got=repr(reduction)
+            )
         self.reduction, self.name = reduction, name or type(self).__name__
 
     def per_sample(self, y_true: Any, y_pred: Any) -> Any:
@@ -126,8 +131,12 @@ class _Crossentropy(Loss):
     """
 
     def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
-        reduction: str = "sum_over_batch_size", name: str | None = None,
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
     ):
         super().__init__(reduction, name)
         self.from_logits, self.axis = from_logits, axis
@@ -142,7 +151,9 @@ class _Crossentropy(Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "from_logits": self.from_logits, "label_smoothing": self.label_smoothing, "axis": self.axis,
+            "from_logits": self.from_logits,
+            "label_smoothing": self.label_smoothing,
+            "axis": self.axis,
             **super().get_config(),
         }
 
@@ -185,8 +196,12 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     """
 
     def __init__(
-        self, from_logits: bool = False, ignore_class: int | None = None, reduction: str = "sum_over_batch_size",
-        axis: int = -1, name: str | None = None,
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
     ):
         super().__init__(from_logits, 0.0, axis, reduction, name)
         self.ignore_class = ignore_class
@@ -197,8 +212,10 @@ class SparseCategoricalCrossentropy(_Crossentropy):
             labels = squeeze(labels, -1)
         if len(labels.shape) != len(pred.shape) - 1:
             raise ChainruleError(
-                "the labels do not fit the predictions", where=self.name,
-                expected=f"one whole number a sample, shape {format_shape(pred.shape[:-1])}", got=format_shape(labels.shape),
+                "the labels do not fit the predictions",
+                where=self.name,
+                expected=f"one whole number a sample, shape {format_shape(pred.shape[:-1])}",
+                got=format_shape(labels.shape),
                 fix="use CategoricalCrossentropy for targets with one number a class",
             )
         labels = ops.cast(labels, "int32")
@@ -210,17 +227,30 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "from_logits": self.from_logits, "ignore_class": self.ignore_class, "axis": self.axis,
-            "reduction": self.reduction, "name": self.name,
+            "from_logits": self.from_logits,
+            "ignore_class": self.ignore_class,
+            "axis": self.axis,
+            "reduction": self.reduction,
+            "name": self.name,
         }
 
 
 CLASSES: dict[str, type[Loss]] = {
-    "MeanSquaredError": MeanSquaredError, "mean_squared_error": MeanSquaredError, "mse": MeanSquaredError,
-    "MSE": MeanSquaredError, "MeanAbsoluteError": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError,
-    "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "Huber": Huber, "huber": Huber,
-    "BinaryCrossentropy": BinaryCrossentropy, "binary_crossentropy": BinaryCrossentropy, "bce": BinaryCrossentropy,
-    "BCE": BinaryCrossentropy, "CategoricalCrossentropy": CategoricalCrossentropy,
+    "MeanSquaredError": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+    "MeanAbsoluteError": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "Huber": Huber,
+    "huber": Huber,
+    "BinaryCrossentropy": BinaryCrossentropy,
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "CategoricalCrossentropy": CategoricalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "SparseCategoricalCrossentropy": SparseCategoricalCrossentropy,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
@@ -245,6 +275,13 @@ def get(identifier: Any) -> Loss:
 
 
 __all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "Huber", "Loss", "MeanAbsoluteError", "MeanSquaredError",
-    "SparseCategoricalCrossentropy", "get", "line_up",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Huber",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "get",
+    "line_up",
 ]

@@ -167,13 +167,25 @@ class RootMeanSquaredError(MeanSquaredError):
 
 
 CLASSES: dict[str, type[Metric]] = {
-    "Mean": Mean, "Accuracy": Accuracy, "BinaryAccuracy": BinaryAccuracy, "binary_accuracy": BinaryAccuracy,
-    "CategoricalAccuracy": CategoricalAccuracy, "categorical_accuracy": CategoricalAccuracy,
-    "SparseCategoricalAccuracy": SparseCategoricalAccuracy, "sparse_categorical_accuracy": SparseCategoricalAccuracy,
-    "MeanSquaredError": MeanSquaredError, "mean_squared_error": MeanSquaredError, "mse": MeanSquaredError,
-    "MSE": MeanSquaredError, "MeanAbsoluteError": MeanAbsoluteError, "mean_absolute_error": MeanAbsoluteError,
-    "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "RootMeanSquaredError": RootMeanSquaredError,
-    "root_mean_squared_error": RootMeanSquaredError, "rmse": RootMeanSquaredError,
+    "Mean": Mean,
+    "Accuracy": Accuracy,
+    "BinaryAccuracy": BinaryAccuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "CategoricalAccuracy": CategoricalAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "SparseCategoricalAccuracy": SparseCategoricalAccuracy,
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "MeanSquaredError": MeanSquaredError,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+    "MeanAbsoluteError": MeanAbsoluteError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "RootMeanSquaredError": RootMeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
+    "rmse": RootMeanSquaredError,
 }
 _ACCURACY = ("accuracy", "acc")
 

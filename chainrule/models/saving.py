@@ -45,8 +45,11 @@ def write_file(path: Any, contents: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise FileError(
-            "the file could not be written", where=str(target), expected="a folder with room and permission",
-            got=error.strerror or str(error), fix="free some space or choose another folder; the old file is as it was",
+            "the file could not be written",
+            where=str(target),
+            expected="a folder with room and permission",
+            got=error.strerror or str(error),
+            fix="free some space or choose another folder; the old file is as it was",
         ) from None
 
 
@@ -82,8 +85,11 @@ def read_archive(path: Any) -> dict[str, bytes]:
         raise FileError("there is no such file", where=str(path), fix="check the path") from None
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise FileError(
-            "this is not a model, or it is damaged", where=str(path), expected="a file written by model.save",
-            got=str(error), fix="use another copy of the file",
+            "this is not a model, or it is damaged",
+            where=str(path),
+            expected="a file written by model.save",
+            got=str(error),
+            fix="use another copy of the file",
         ) from None
 
 
@@ -139,10 +145,10 @@ def assign_weights(model: Any, weights: Mapping[str, np.ndarray], where: str) ->
     for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
         if variable.shape != array.shape:
             raise FileError(
-                f"the weight '{name}' has another shape", where=where, expected=f"{variable.name} {variable.shape}",
+                f"the weight '{name}' has another shape",
+                where=where,
+                expected=f"{variable.name} {variable.shape}",
                 got=array.shape,
             )
     for variable, array in zip(model.weights, weights.values(), strict=True):
         variable.assign(array)
-
-

@@ -100,21 +100,26 @@ class Sequential:
             raise ChainruleError("the model has no layers", where=f"model '{self.name}'", fix="add a layer")
         if self.input_layer is not None and tuple(x.shape[1:]) != tuple(self.input_layer.shape):
             raise ChainruleError(
-                "the data do not fit the model", where=f"x, layer '{self.layers[0].name}'",
-                expected=("batch", *self.input_layer.shape), got=x.shape,
+                "the data do not fit the model",
+                where=f"x, layer '{self.layers[0].name}'",
+                expected=("batch", *self.input_layer.shape),
+                got=x.shape,
             )
         if not self.built:
             self._build(tuple(x.shape[1:]))
         elif self.input_layer is None and self.layers[0].input_shape != tuple(x.shape[1:]):
             raise ChainruleError(
-                "the data do not fit the model", where=f"x, layer '{self.layers[0].name}'",
-                expected=("batch", *(self.layers[0].input_shape or ())), got=x.shape,
+                "the data do not fit the model",
+                where=f"x, layer '{self.layers[0].name}'",
+                expected=("batch", *(self.layers[0].input_shape or ())),
+                got=x.shape,
             )
 
     def require_built(self) -> None:
         if not self.built:
             raise ChainruleError(
-                "the model has no weights yet", where=f"model '{self.name}'",
+                "the model has no weights yet",
+                where=f"model '{self.name}'",
                 fix="put cr.Input(shape) first, or call the model on data",
             )
 
@@ -178,12 +183,17 @@ class Sequential:
     # -- training -------------------------------------------------------------------------------------------------
 
     def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None,
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
         run_eagerly: bool = False,
     ) -> None:
         """Choose optimizer, loss and metrics; `run_eagerly` computes with NumPy in place of machine code."""
         if loss is None:
-            raise ChainruleError("a loss is needed to train", where="compile", expected="a name such as 'mse'", got=None)
+            raise ChainruleError(
+                "a loss is needed to train", where="compile", expected="a name such as 'mse'", got=None
+            )
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
         self.given_metrics, self.run_eagerly = list(metrics or []), run_eagerly
         for metric in self.given_metrics:
@@ -196,7 +206,8 @@ class Sequential:
     def require_compiled(self) -> None:
         if self.optimizer is None:
             raise ChainruleError(
-                "the model is not compiled", where=f"model '{self.name}'",
+                "the model is not compiled",
+                where=f"model '{self.name}'",
                 fix="call model.compile(optimizer='adam', loss='mse') first",
             )
 
@@ -241,10 +252,21 @@ class Sequential:
             metric.reset()
 
     def fit(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto",
-        callbacks: Sequence[Callback] | None = None, validation_split: float = 0.0, validation_data: Any = None,
-        shuffle: bool = True, class_weight: dict[int, float] | None = None, sample_weight: Any = None,
-        initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_batch_size: int | None = None,
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
         """Train on arrays, with Keras's arguments; the last, smaller batch of an epoch is used.
@@ -254,13 +276,32 @@ class Sequential:
             NonFiniteLossError: where the loss becomes NaN, with epoch and step.
         """
         return loop.fit(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle,
-            class_weight, sample_weight, initial_epoch, steps_per_epoch, validation_batch_size, validation_freq,
+            self,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_batch_size,
+            validation_freq,
         )
 
     def evaluate(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto",
-        sample_weight: Any = None, return_dict: bool = False,
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        return_dict: bool = False,
     ) -> Any:
         """Loss and metrics on arrays: a list, the loss first, or a dict."""
         self.require_compiled()
@@ -322,9 +363,7 @@ class Sequential:
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Sequential:
         """A new model of the same layers, with new weights."""
-        made = [
-            registry.resolve("layer", entry, layers_module.CLASSES, custom_objects) for entry in config["layers"]
-        ]
+        made = [registry.resolve("layer", entry, layers_module.CLASSES, custom_objects) for entry in config["layers"]]
         return cls(made, name=config.get("name", "sequential"))
 
     def to_json(self) -> str:

@@ -27,5 +27,9 @@ def format_summary(model: Any) -> str:
     lines.append(rule("└", "┴", "┘"))
     total = sum(weight.size for weight in model.weights)
     trainable = sum(weight.size for weight in model.trainable_variables)
-    lines += [f" Total params: {total:,}", f" Trainable params: {trainable:,}", f" Non-trainable params: {total - trainable:,}"]
+    lines += [
+        f" Total params: {total:,}",
+        f" Trainable params: {trainable:,}",
+        f" Non-trainable params: {total - trainable:,}",
+    ]
     return "\n".join(lines)

@@ -19,13 +19,18 @@ from chainrule.ops.movement import broadcast_to, expand_dims, reshape, squeeze, 
 def _matmul_rule(a: ArrayType, b: ArrayType, transpose_a: bool, transpose_b: bool) -> ArrayType:
     if a.rank != b.rank or a.rank < 2 or a.dtype != b.dtype or not a.dtype.is_float:
         raise ChainruleError(
-            "not two matrices of one float type", where="matmul", expected="equal ranks of 2 or more", got=f"{a} and {b}"
+            "not two matrices of one float type",
+            where="matmul",
+            expected="equal ranks of 2 or more",
+            got=f"{a} and {b}",
         )
     m, inner = (a.shape[-1], a.shape[-2]) if transpose_a else (a.shape[-2], a.shape[-1])
     inner_b, n = (b.shape[-1], b.shape[-2]) if transpose_b else (b.shape[-2], b.shape[-1])
     if inner != inner_b or a.shape[:-2] != b.shape[:-2]:
         raise ChainruleError(
-            "the inner dimensions differ", where="matmul", expected=f"{inner} rows in the second matrix",
+            "the inner dimensions differ",
+            where="matmul",
+            expected=f"{inner} rows in the second matrix",
             got=f"{a} and {b}",
         )
     return ArrayType(a.dtype, (*a.shape[:-2], m, n))

@@ -37,13 +37,17 @@ def _common_shape(name: str, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
 def _same_dtype(name: str, types: tuple[ArrayType, ...]) -> DType:
     if len({operand.dtype for operand in types}) != 1:
         raise ChainruleError(
-            "the operands differ in dtype", where=name, expected=types[0].dtype.name,
+            "the operands differ in dtype",
+            where=name,
+            expected=types[0].dtype.name,
             got=" and ".join(operand.dtype.name for operand in types),
         )
     return types[0].dtype
 
 
-def _number_rule(name: str, operands: int, kinds: tuple[str, ...], result: DType | None = None) -> Callable[..., ArrayType]:
+def _number_rule(
+    name: str, operands: int, kinds: tuple[str, ...], result: DType | None = None
+) -> Callable[..., ArrayType]:
     """Operands of one dtype whose kind is among `kinds`; the result has it too, or `result`."""
 
     def rule(*types: ArrayType) -> ArrayType:
@@ -678,8 +682,11 @@ def _weak_dtype(value: Any, other: DType) -> DType:
 
 def promoted(name: str, values: tuple[Any, ...], floating: bool = False) -> list[Any]:
     """Operands with one dtype and one shape: Python numbers take the arrays' dtype, scalars stay scalars."""
-    strong = [_dtype_of(as_operand(value) if not isinstance(value, Node) else value) for value in values
-              if not _is_weak(value)]
+    strong = [
+        _dtype_of(as_operand(value) if not isinstance(value, Node) else value)
+        for value in values
+        if not _is_weak(value)
+    ]
     if strong:
         target = strong[0]
         for dtype in strong[1:]:

@@ -20,7 +20,9 @@ def _take_rule(array: ArrayType, indices: ArrayType) -> ArrayType:
     if array.rank < 1:
         raise ChainruleError("an array without axes has no rows", where="take", expected="rank 1 or more", got=array)
     if indices.dtype.kind not in ("int", "uint"):
-        raise ChainruleError("the indices are not whole numbers", where="take", expected="int32", got=indices.dtype.name)
+        raise ChainruleError(
+            "the indices are not whole numbers", where="take", expected="int32", got=indices.dtype.name
+        )
     return ArrayType(array.dtype, indices.shape + array.shape[1:])
 
 
@@ -68,7 +70,9 @@ TAKE = Primitive(
 def _scatter_rule(indices: ArrayType, updates: ArrayType, size: Dim) -> ArrayType:
     if indices.rank != 1 or updates.rank < 1 or indices.shape[0] != updates.shape[0]:
         raise ChainruleError(
-            "one index a row is needed", where="scatter_add", expected="indices (n,), updates (n, ...)",
+            "one index a row is needed",
+            where="scatter_add",
+            expected="indices (n,), updates (n, ...)",
             got=f"{indices} and {updates}",
         )
     if indices.dtype.kind not in ("int", "uint"):

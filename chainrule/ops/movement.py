@@ -37,8 +37,10 @@ def _grid(*shape: int) -> np.ndarray:
 def _broadcast_rule(x: ArrayType, shape: Shape) -> ArrayType:
     if broadcast_shapes(x.shape, shape, where="broadcast_to") != shape:
         raise ChainruleError(
-            "the shape cannot be stretched", where="broadcast_to", expected=f"a shape that stretches to "
-            f"{format_shape(shape)}", got=format_shape(x.shape)
+            "the shape cannot be stretched",
+            where="broadcast_to",
+            expected=f"a shape that stretches to {format_shape(shape)}",
+            got=format_shape(x.shape),
         )
     return ArrayType(x.dtype, shape)
 
@@ -81,8 +83,10 @@ BROADCAST_TO = Primitive(
 def _reshape_rule(x: ArrayType, shape: Shape) -> ArrayType:
     if multiply_dims(x.shape) != multiply_dims(shape):
         raise ChainruleError(
-            "the number of elements changes", where="reshape", expected=f"{multiply_dims(x.shape)} elements, as in "
-            f"{format_shape(x.shape)}", got=f"{multiply_dims(shape)}, as in {format_shape(shape)}"
+            "the number of elements changes",
+            where="reshape",
+            expected=f"{multiply_dims(x.shape)} elements, as in {format_shape(x.shape)}",
+            got=f"{multiply_dims(shape)}, as in {format_shape(shape)}",
         )
     return ArrayType(x.dtype, shape)
 
@@ -153,7 +157,9 @@ TRANSPOSE = Primitive(
 
 def _slice_rule(x: ArrayType, start: tuple[int, ...], stop: Shape, step: tuple[int, ...]) -> ArrayType:
     if not len(start) == len(stop) == len(step) == x.rank:
-        raise ChainruleError("one start, stop and step an axis", where="slice", expected=x.rank, got=(start, stop, step))
+        raise ChainruleError(
+            "one start, stop and step an axis", where="slice", expected=x.rank, got=(start, stop, step)
+        )
     dims: list[Dim] = []
     for dim, first, last, stride in zip(x.shape, start, stop, step, strict=True):
         if last == dim and first == 0 and stride == 1:
@@ -162,7 +168,9 @@ def _slice_rule(x: ArrayType, start: tuple[int, ...], stop: Shape, step: tuple[i
             raise ChainruleError("an open axis can only be taken whole", where="slice", got=f"{first}:{last}:{stride}")
         elif stride < 1 or not 0 <= first <= last <= dim:
             raise ChainruleError(
-                "the slice leaves the array", where="slice", expected=f"0 <= start <= stop <= {dim}, step >= 1",
+                "the slice leaves the array",
+                where="slice",
+                expected=f"0 <= start <= stop <= {dim}, step >= 1",
                 got=f"{first}:{last}:{stride}",
             )
         else:
@@ -221,7 +229,9 @@ SLICE = Primitive(
 
 def _pad_rule(x: ArrayType, low: tuple[int, ...], high: tuple[int, ...], value: float) -> ArrayType:
     if len(low) != x.rank or len(high) != x.rank or any(amount < 0 for amount in (*low, *high)):
-        raise ChainruleError("one amount an axis and side, none negative", where="pad", expected=x.rank, got=(low, high))
+        raise ChainruleError(
+            "one amount an axis and side, none negative", where="pad", expected=x.rank, got=(low, high)
+        )
     dims: list[Dim] = []
     for dim, before, after in zip(x.shape, low, high, strict=True):
         if isinstance(dim, OpenDim):
@@ -238,9 +248,7 @@ def _evaluate_pad(x: np.ndarray, low: tuple[int, ...], high: tuple[int, ...], va
 
 
 def _pad_vjp(g: Any, result: Any, x: Any, low: tuple[int, ...], high: tuple[int, ...], value: float) -> tuple[Any, ...]:
-    stop = tuple(
-        dim if isinstance(dim, OpenDim) else before + dim for dim, before in zip(x.shape, low, strict=True)
-    )
+    stop = tuple(dim if isinstance(dim, OpenDim) else before + dim for dim, before in zip(x.shape, low, strict=True))
     return (apply(SLICE, g, start=low, stop=stop, step=(1,) * len(low)),)
 
 
@@ -299,7 +307,9 @@ def _concatenate_rule(*types: ArrayType, axis: int) -> ArrayType:
     total: Dim = 0
     for other in types:
         same = other.rank == first.rank and other.dtype == first.dtype
-        if not same or any(a != b for at, (a, b) in enumerate(zip(first.shape, other.shape, strict=True)) if at != axis):
+        if not same or any(
+            a != b for at, (a, b) in enumerate(zip(first.shape, other.shape, strict=True)) if at != axis
+        ):
             raise ChainruleError(
                 "the arrays differ beside the joined axis", where="concatenate", expected=first, got=other
             )
@@ -614,7 +624,12 @@ def select_index(x: Any, key: Any) -> Any:
         at = items.index(Ellipsis)
         used = len([item for item in items if item is not None and item is not Ellipsis])
         items[at : at + 1] = [builtins.slice(None)] * (len(operand.shape) - used)
-    start, stop, step, dropped, added, flipped = [], [], [], [], [], []
+    start: list[int] = []
+    stop: list[Any] = []
+    step: list[int] = []
+    dropped: list[int] = []
+    added: list[int] = []
+    flipped: list[int] = []
     axis = 0
     for item in items:
         if item is None:
@@ -659,5 +674,3 @@ def select_index(x: Any, key: Any) -> Any:
     if dropped:
         result = squeeze(result, dropped)
     return expand_dims(result, added) if added else result
-
-

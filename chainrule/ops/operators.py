@@ -69,18 +69,19 @@ def _power(self: Any, exponent: Any) -> Any:
 
 def install() -> None:
     """Give nodes and Variables their operators; called once when `chainrule.ops` is imported."""
-    for kind in (Node, Variable):
+    kinds: tuple[Any, ...] = (Node, Variable)
+    for kind in kinds:
         for name, function in _BINARY.items():
             forward, backward = _binary(function)
             setattr(kind, f"__{name}__", forward)
             setattr(kind, f"__r{name}__", backward)
-        kind.__pow__ = _power  # type: ignore[union-attr]
+        kind.__pow__ = _power
         for name, function in _COMPARISON.items():
             setattr(kind, f"__{name}__", _binary(function)[0])
         for name, function in _UNARY.items():
             setattr(kind, f"__{name}__", _unary(function))
         for name, function in _METHODS.items():
             setattr(kind, name, function)
-        kind.T = property(_unary(movement.transpose))  # type: ignore[union-attr]
+        kind.T = property(_unary(movement.transpose))
         # Equality is elementwise, identity is what makes a node or a Variable itself.
-        kind.__hash__ = object.__hash__  # type: ignore[method-assign, assignment]
+        kind.__hash__ = object.__hash__

@@ -26,7 +26,7 @@ def _evaluate_bits(key0: Any, key1: Any, stream: Any, draw: Any, shape: tuple[in
 
 
 def _bits_examples() -> tuple[Example, ...]:
-    words = tuple(np.uint32(word) for word in (1, 2, 3, 4))
+    words = tuple(np.asarray(word, dtype=np.uint32) for word in (1, 2, 3, 4))
     return Example(words, {"shape": (3, 7)}), Example(words, {"shape": ()}), Example(words, {"shape": (0, 2)})
 
 

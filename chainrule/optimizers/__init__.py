@@ -31,8 +31,13 @@ class Optimizer(registry.Configured):
     """
 
     def __init__(
-        self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
-        clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
     ):
         self.name = name or type(self).__name__.lower()
         if isinstance(learning_rate, dict):
@@ -128,8 +133,12 @@ class Optimizer(registry.Configured):
     def get_config(self) -> dict[str, Any]:
         rate = registry.describe(self.schedule) if self.schedule else float(self._rate.numpy())
         return {
-            "learning_rate": rate, "weight_decay": self.weight_decay, "clipnorm": self.clipnorm,
-            "clipvalue": self.clipvalue, "global_clipnorm": self.global_clipnorm, "name": self.name,
+            "learning_rate": rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "clipvalue": self.clipvalue,
+            "global_clipnorm": self.global_clipnorm,
+            "name": self.name,
         }
 
 
@@ -140,9 +149,15 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False,
-        weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,
-        global_clipnorm: float | None = None, name: str | None = None,
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
     ):
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.momentum = registry.require_number(self.name, "momentum", momentum, 0.0, 1.0)
@@ -171,9 +186,17 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7,
-        centered: bool = False, weight_decay: float | None = None, clipnorm: float | None = None,
-        clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
     ):
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.rho = registry.require_number(self.name, "rho", rho, 0.0, 1.0)
@@ -200,7 +223,10 @@ class RMSprop(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(), "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon,
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
             "centered": self.centered,
         }
 
@@ -213,9 +239,17 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        amsgrad: bool = False, weight_decay: float | None = None, clipnorm: float | None = None,
-        clipvalue: float | None = None, global_clipnorm: float | None = None, name: str | None = None,
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
     ):
         super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name)
         self.beta_1 = registry.require_number(self.name, "beta_1", beta_1, 0.0, 1.0, open_high=True)
@@ -243,7 +277,10 @@ class Adam(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon,
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
             "amsgrad": self.amsgrad,
         }
 
@@ -255,9 +292,17 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7, amsgrad: bool = False, clipnorm: float | None = None, clipvalue: float | None = None,
-        global_clipnorm: float | None = None, name: str | None = None,
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str | None = None,
     ):
         super().__init__(
             learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, name
@@ -265,7 +310,13 @@ class AdamW(Adam):
 
 
 CLASSES: dict[str, type[Optimizer]] = {
-    "SGD": SGD, "sgd": SGD, "RMSprop": RMSprop, "rmsprop": RMSprop, "Adam": Adam, "adam": Adam, "AdamW": AdamW,
+    "SGD": SGD,
+    "sgd": SGD,
+    "RMSprop": RMSprop,
+    "rmsprop": RMSprop,
+    "Adam": Adam,
+    "adam": Adam,
+    "AdamW": AdamW,
     "adamw": AdamW,
 }
 

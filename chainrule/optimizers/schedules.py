@@ -41,8 +41,13 @@ class CosineDecay(LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, warmup_target: float | None = None,
-        warmup_steps: int = 0, name: str = "CosineDecay",
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+        name: str = "CosineDecay",
     ):
         self.initial_learning_rate, self.alpha = initial_learning_rate, alpha
         self.decay_steps = _positive(name, "decay_steps", decay_steps)
@@ -62,8 +67,12 @@ class CosineDecay(LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps, "alpha": self.alpha,
-            "warmup_target": self.warmup_target, "warmup_steps": self.warmup_steps, "name": self.name,
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "alpha": self.alpha,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+            "name": self.name,
         }
 
 
@@ -71,7 +80,11 @@ class ExponentialDecay(LearningRateSchedule):
     """``initial * decay_rate ** (step / decay_steps)``, in whole stairs with `staircase`."""
 
     def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False,
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
         name: str = "ExponentialDecay",
     ):
         self.initial_learning_rate = initial_learning_rate
@@ -86,8 +99,11 @@ class ExponentialDecay(LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate, "staircase": self.staircase, "name": self.name,
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
         }
 
 
@@ -97,7 +113,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(self, boundaries: Sequence[int], values: Sequence[float], name: str = "PiecewiseConstant"):
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise ChainruleError(
-                "boundaries and values do not fit", where=name, got=f"{len(boundaries)} and {len(values)}",
+                "boundaries and values do not fit",
+                where=name,
+                got=f"{len(boundaries)} and {len(values)}",
                 expected="rising boundaries and one value more than boundaries",
             )
         self.boundaries, self.values, self.name = list(boundaries), list(values), name
@@ -127,8 +145,13 @@ class OneCycle(LearningRateSchedule):
     """
 
     def __init__(
-        self, max_learning_rate: float, total_steps: int, pct_start: float = 0.3, div_factor: float = 25.0,
-        final_div_factor: float = 1e4, name: str = "OneCycle",
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        name: str = "OneCycle",
     ):
         self.max_learning_rate = _positive(name, "max_learning_rate", max_learning_rate)
         self.total_steps = int(_positive(name, "total_steps", total_steps))
@@ -156,12 +179,18 @@ class OneCycle(LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "max_learning_rate": self.max_learning_rate, "total_steps": self.total_steps, "pct_start": self.pct_start,
-            "div_factor": self.div_factor, "final_div_factor": self.final_div_factor, "name": self.name,
+            "max_learning_rate": self.max_learning_rate,
+            "total_steps": self.total_steps,
+            "pct_start": self.pct_start,
+            "div_factor": self.div_factor,
+            "final_div_factor": self.final_div_factor,
+            "name": self.name,
         }
 
 
 CLASSES: dict[str, type[LearningRateSchedule]] = {
-    "CosineDecay": CosineDecay, "ExponentialDecay": ExponentialDecay, "OneCycle": OneCycle,
+    "CosineDecay": CosineDecay,
+    "ExponentialDecay": ExponentialDecay,
+    "OneCycle": OneCycle,
     "PiecewiseConstantDecay": PiecewiseConstantDecay,
 }

@@ -225,9 +225,7 @@ class Executable:
             bound = self._binding = Binding(self, dict(room))
         return bound
 
-    def _place(
-        self, addresses: np.ndarray, inputs: Sequence[np.ndarray], sizes: dict[str, int]
-    ) -> list[np.ndarray]:
+    def _place(self, addresses: np.ndarray, inputs: Sequence[np.ndarray], sizes: dict[str, int]) -> list[np.ndarray]:
         """Enter the addresses of inputs and fresh results; the results are returned."""
         for slot, array in zip(self._inputs, inputs, strict=True):
             addresses[slot] = array.ctypes.data

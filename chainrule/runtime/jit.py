@@ -17,9 +17,7 @@ from chainrule.graph.types import ArrayType, type_of
 from chainrule.runtime.executable import Executable
 
 
-def build(
-    traced: TracedFunction, *, eager: bool = False, target: str | None = None, workers: int | None = None
-) -> Any:
+def build(traced: TracedFunction, *, eager: bool = False, target: str | None = None, workers: int | None = None) -> Any:
     """The executable of a traced function; with `eager` the NumPy interpreter behind the same interface."""
     if eager:
         from chainrule.runtime.interpreted import Interpreted

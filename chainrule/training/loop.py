@@ -26,7 +26,12 @@ _PREDICT_ROWS = 1024
 
 
 def prepare(
-    model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: dict[int, float] | None = None, prefix: str = ""
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    prefix: str = "",
 ) -> list[np.ndarray | None]:
     """x, y and weights as arrays that fit the model; everything that does not fit is refused here."""
     x_array, y_array = check_array(f"{prefix}x", x), check_array(f"{prefix}y", y)
@@ -39,9 +44,11 @@ def prepare(
         labels = y_array.reshape(rows, -1) if y_array.ndim == len(output) + 1 and y_array.shape[-1] == 1 else y_array
         if labels.shape[1:] != output[:-1] and labels.size != rows * int(np.prod(output[:-1], dtype=int)):
             raise DataError(
-                "the labels do not fit the predictions", where=f"{prefix}y",
-                expected=f"one whole number a sample, as layer '{last}' gives {format_shape(('batch', *output))}",
-                got=format_shape(y_array.shape), fix="use CategoricalCrossentropy for targets with one number a class",
+                "the labels do not fit the predictions",
+                where=f"{prefix}y",
+                expected=f"one whole number a sample, as layer '{last}' gives {f'(batch, {format_shape(output)[1:]}'}",
+                got=format_shape(y_array.shape),
+                fix="use CategoricalCrossentropy for targets with one number a class",
             )
         if model.loss.ignore_class is None:
             check_labels(f"{prefix}y", y_array, int(output[-1]), last)
@@ -92,9 +99,21 @@ def split_validation(
 
 
 def fit(
-    model: Any, x: Any, y: Any, batch_size: int | None, epochs: int, verbose: Any, callbacks: Sequence[Callback] | None,
-    validation_split: float, validation_data: Any, shuffle: bool, class_weight: dict[int, float] | None,
-    sample_weight: Any, initial_epoch: int, steps_per_epoch: int | None, validation_batch_size: int | None,
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Sequence[Callback] | None,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: dict[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_batch_size: int | None,
     validation_freq: int,
 ) -> History:
     """Train; see `Model.fit`."""
@@ -105,8 +124,10 @@ def fit(
     validation = None
     if validation_data is not None:
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-            raise DataError("not a pair of arrays", where="validation_data", expected="(x, y)", got=type(validation_data))
-        validation = prepare(model, *validation_data, prefix="validation ")
+            raise DataError(
+                "not a pair of arrays", where="validation_data", expected="(x, y)", got=type(validation_data)
+            )
+        validation = prepare(model, *validation_data, prefix="validation ")  # type: ignore[misc]
     elif validation_split:
         arrays, validation = split_validation(arrays, validation_split)
     model.resolve_metrics(arrays)
@@ -116,7 +137,9 @@ def fit(
     if steps_per_epoch is not None:
         steps = min(steps, check_count("steps_per_epoch", steps_per_epoch))
     history = History()
-    watchers = CallbackList([history, *(callbacks or [])], model, {"epochs": epochs, "steps": steps, "verbose": verbose})
+    watchers = CallbackList(
+        [history, *(callbacks or [])], model, {"epochs": epochs, "steps": steps, "verbose": verbose}
+    )
     progress = Progress(1 if verbose == "auto" else int(verbose), epochs)
     executable = executable_for(model, train_step, arrays)
     generator = seeds.generator()
@@ -165,8 +188,10 @@ def check_finite(model: Any, epoch: int) -> None:
     if step >= 0:
         model.first_bad_step.assign(-1)
         raise NonFiniteLossError(
-            "the loss became NaN or infinite", where=f"epoch {epoch + 1}, step {step + 1} of the epoch",
-            expected="a finite loss", fix="lower the learning rate, set clipnorm, or scale the inputs",
+            "the loss became NaN or infinite",
+            where=f"epoch {epoch + 1}, step {step + 1} of the epoch",
+            expected="a finite loss",
+            fix="lower the learning rate, set clipnorm, or scale the inputs",
         )
 
 

@@ -1,6 +1,6 @@
 """The steps: training, testing and predicting, each an ordinary traced function of a few lines.
 
-    draw a batch → forward → loss → gradients → update
+draw a batch → forward → loss → gradients → update
 """
 
 from __future__ import annotations

@@ -87,7 +87,9 @@ class Arithmetic(Writer):
     def intrinsic(self, name: str, *operands: Reg) -> Reg:
         """Call ``llvm.name`` for the operands' type."""
         first = operands[0]
-        suffix = (f"v{first.lanes}" if first.lanes > 1 else "") + f"{'f' if first.dtype.is_float else 'i'}{first.dtype.bits}"
+        suffix = (
+            f"v{first.lanes}" if first.lanes > 1 else ""
+        ) + f"{'f' if first.dtype.is_float else 'i'}{first.dtype.bits}"
         types = ", ".join(operand.type for operand in operands)
         self.declare(f"declare {first.type} @llvm.{name}.{suffix}({types})")
         values = ", ".join(f"{operand.type} {operand}" for operand in operands)

@@ -19,7 +19,6 @@ from chainrule.compiler.kernel import (
     Accumulation,
     Instruction,
     Kernel,
-    MatrixProduct,
     Position,
     Reduction,
     Store,
@@ -188,8 +187,13 @@ class KernelEmitter(Arithmetic):
         self.allocas.append(f"  {name} = alloca {kind}, align {align}")
         return name
 
-    def nest(self, bounds: Sequence[tuple[Number, Number]], first: int, inside: Callable[[dict[int, Number]], None],
-             indices: dict[int, Number]) -> None:
+    def nest(
+        self,
+        bounds: Sequence[tuple[Number, Number]],
+        first: int,
+        inside: Callable[[dict[int, Number]], None],
+        indices: dict[int, Number],
+    ) -> None:
         """Loops over `bounds`, numbered from `first`, around `inside`."""
         if not bounds:
             inside(indices)
@@ -257,7 +261,9 @@ class KernelEmitter(Arithmetic):
             call = f"@llvm.masked.load.{suffix}.p0(ptr align {dtype.bytes} {address}, <{lanes} x i1> {mask}, "
             self.line(f"{raw} = call {kind} {call}{kind} zeroinitializer)")
         if dtype == bool_:
-            return self.op(f"icmp ne {kind} {raw}, zeroinitializer" if lanes > 1 else f"icmp ne i8 {raw}, 0", bool_, lanes)
+            return self.op(
+                f"icmp ne {kind} {raw}, zeroinitializer" if lanes > 1 else f"icmp ne i8 {raw}, 0", bool_, lanes
+            )
         return Reg(raw, dtype, lanes)
 
     def store_run(self, address: str, value: Reg, mask: str | None = None) -> None:
@@ -271,7 +277,9 @@ class KernelEmitter(Arithmetic):
             return
         suffix = f"v{lanes}{'f' if dtype.is_float else 'i'}{dtype.bits}"
         self.declare(f"declare void @llvm.masked.store.{suffix}.p0({kind}, ptr, <{lanes} x i1>)")
-        call = f"@llvm.masked.store.{suffix}.p0({kind} {text}, ptr align {dtype.bytes} {address}, <{lanes} x i1> {mask})"
+        call = (
+            f"@llvm.masked.store.{suffix}.p0({kind} {text}, ptr align {dtype.bytes} {address}, <{lanes} x i1> {mask})"
+        )
         self.line(f"call void {call}")
 
     def gather(self, pointer: str, dtype: DType, lanes: Lanes, place_of_lane: Callable[[int], Number]) -> Reg:
@@ -356,10 +364,10 @@ class KernelEmitter(Arithmetic):
             return self.emit_load(step, args, lanes, indices)
         params = dict(step.params)
         if step.primitive == "random_bits":
-            *keys, at = args
+            key0, key1, stream, draw, at = args
             low = self.cast(at, uint32)
             high = self.cast(self.lshr(at, self.const(32, int64, at.lanes)), uint32)
-            return self.philox(*keys, low, high)
+            return self.philox(key0, key1, stream, draw, low, high)
         if step.primitive == "cast":
             return self.cast(args[0], params["dtype"])
         formula = PRIMITIVES[step.primitive].formula
@@ -382,20 +390,28 @@ class KernelEmitter(Arithmetic):
         if args:
             row = args[0]
             if row.lanes > 1:
-                return self.gather(pointer, dtype, lanes, lambda lane: self.int_op(
-                    "add",
-                    self.row_place(self.extract(row, lane), step.row_stride, step.row_count),
-                    self.place_of(position.terms, {**indices, lanes.loop: self.lane_index(lanes, lane)}),
-                ))
+                return self.gather(
+                    pointer,
+                    dtype,
+                    lanes,
+                    lambda lane: self.int_op(
+                        "add",
+                        self.row_place(self.extract(row, lane), step.row_stride, step.row_count),
+                        self.place_of(position.terms, {**indices, lanes.loop: self.lane_index(lanes, lane)}),
+                    ),
+                )
             pointer = self.element(pointer, dtype, self.row_place(row, step.row_stride, step.row_count))
         if lanes.count == 1 or not varies:
             return self.load_run(self.element(pointer, dtype, self.place_of(position.terms, indices)), dtype, 1)
         if position.is_unit(lanes.loop):
             address = self.element(pointer, dtype, self.place_of(position.terms, indices))
             return self.load_run(address, dtype, lanes.count, lanes.mask)
-        return self.gather(pointer, dtype, lanes, lambda lane: self.place_of(
-            position.terms, {**indices, lanes.loop: self.lane_index(lanes, lane)}
-        ))
+        return self.gather(
+            pointer,
+            dtype,
+            lanes,
+            lambda lane: self.place_of(position.terms, {**indices, lanes.loop: self.lane_index(lanes, lane)}),
+        )
 
     def extract(self, vector: Reg, lane: int) -> Reg:
         return self.op(f"extractelement {vector.type} {vector}, i64 {lane}", vector.dtype)
@@ -460,7 +476,11 @@ class KernelEmitter(Arithmetic):
         self.nest(bounds, 0, lambda indices: self.emit_row(last, 0, loops[last], indices), {})
 
     def accumulate(
-        self, core: Reduction, place: str, lanes_of: Callable[[dict[int, Number]], Lanes], indices: dict[int, Number],
+        self,
+        core: Reduction,
+        place: str,
+        lanes_of: Callable[[dict[int, Number]], Lanes],
+        indices: dict[int, Number],
         known: dict[int, Reg],
     ) -> None:
         """``place = combine(place, element)`` for one point of the reduced loops."""
@@ -579,7 +599,9 @@ class KernelEmitter(Arithmetic):
                 here = {**indices, rank: row}
                 results = self.emit_steps(steps, lanes, here, {})
                 target = results[place]
-                term = results[value] if results[value].lanes == lanes.count else self.splat(results[value], lanes.count)
+                term = (
+                    results[value] if results[value].lanes == lanes.count else self.splat(results[value], lanes.count)
+                )
                 wide = self.cast(target, int64)
                 inside = self.logical_and(
                     self.compare_int("sge", wide.name, 0),

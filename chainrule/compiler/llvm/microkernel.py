@@ -61,8 +61,9 @@ def emit_matrix_product(w: KernelEmitter) -> None:
         "bk": w.stride(core.b_position, k_loop),
     }
 
-    def tile_columns(n0: Number, columns: list[int], masked: Number | None, stop: Number, m0: Number,
-                     indices: dict[int, Number]) -> None:
+    def tile_columns(
+        n0: Number, columns: list[int], masked: Number | None, stop: Number, m0: Number, indices: dict[int, Number]
+    ) -> None:
         """One block of up to `rows` rows at m0: whole tiles, then smaller ones."""
         b_start = w.element(w.pointers[core.b], core.dtype, w.place_of(core.b_position.terms, {**indices, n_loop: n0}))
 
@@ -163,9 +164,7 @@ def call_microkernel(
     name = f"{w.name}.tile{shape}"
     open_strides = [key for key, value in strides.items() if not isinstance(value, int)]
     if not any(f"@{name}(" in function for function in w.functions):
-        w.functions.append(
-            microkernel(w, name, count, columns, masked is not None, dtype, strides, width)
-        )
+        w.functions.append(microkernel(w, name, count, columns, masked is not None, dtype, strides, width))
     extra = "".join(f", i64 {strides[key]}" for key in open_strides)
     left = masked if masked is not None else 0
     w.line(f"call void @{name}(ptr {a}, ptr {b}, ptr {scratch}, i64 {depth}, i64 {left}{extra})")
@@ -244,16 +243,17 @@ def _copy(value: Reg) -> str:
     return f"select i1 true, {value.type} {value}, {value.type} {value}"
 
 
-def emit_prefetch(
-    w: KernelEmitter, count: int, n0: Number, m: Number, width: int, indices: dict[int, Number]
-) -> None:
+def emit_prefetch(w: KernelEmitter, count: int, n0: Number, m: Number, width: int, indices: dict[int, Number]) -> None:
     """Ask for what the epilogue will read, such as weights and moments, while the microkernel computes."""
     m_loop, n_loop = w.kernel.rank - 2, w.kernel.rank - 1
     wanted = [
         step
         for step in w.kernel.body
-        if step.op == "load" and not step.args and step.position is not None
-        and step.position.depends_on(m_loop) and step.position.is_unit(n_loop)
+        if step.op == "load"
+        and not step.args
+        and step.position is not None
+        and step.position.depends_on(m_loop)
+        and step.position.is_unit(n_loop)
     ]
     if not wanted:
         return
@@ -270,7 +270,13 @@ def emit_prefetch(
 
 
 def emit_epilogue(
-    w: KernelEmitter, count: int, n0: Number, stop: Number, m: Number, scratch: str, width: int,
+    w: KernelEmitter,
+    count: int,
+    n0: Number,
+    stop: Number,
+    m: Number,
+    scratch: str,
+    width: int,
     indices: dict[int, Number],
 ) -> None:
     """The kernel's body on a tile of `count` rows: each row along the columns from n0 to stop."""

@@ -69,7 +69,9 @@ def _reduce_exp(w: Arithmetic, x: Reg) -> tuple[Reg, Reg]:
 
 def _limited(w: Arithmetic, x: Reg, low: float, high: float) -> Reg:
     """x between two limits; NaN becomes `low`, so that it can be converted, and is put back by the caller."""
-    return w.select(w.greater(x, w.like(low, x)), w.select(w.less(x, w.like(high, x)), x, w.like(high, x)), w.like(low, x))
+    return w.select(
+        w.greater(x, w.like(low, x)), w.select(w.less(x, w.like(high, x)), x, w.like(high, x)), w.like(low, x)
+    )
 
 
 def _or_nan(w: Arithmetic, x: Reg, result: Reg) -> Reg:
