@@ -84,8 +84,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str], *, where: str | 
           fix:      did you mean 'relu'?
     """
     options = sorted(known)
-    near = difflib.get_close_matches(str(name).lower(), [option.lower() for option in options], n=1, cutoff=0.5)
-    match = next((option for option in options if near and option.lower() == near[0]), None)
+    # As it is written first, then without regard to capitals.
+    near = difflib.get_close_matches(str(name), options, n=1, cutoff=0.5)
+    near = near or difflib.get_close_matches(str(name).lower(), [option.lower() for option in options], n=1, cutoff=0.5)
+    match = next((option for option in options if near and option.lower() == near[0].lower()), None)
+    match = near[0] if near and near[0] in options else match
     return ChainruleError(
         f"unknown {kind} {name!r}",
         where=where,

@@ -1,0 +1,1 @@
+"""The chain rule: `reverse` applies it, `check` compares it with differences."""

@@ -6,7 +6,7 @@
 Goes in: a simplified graph and which output replaces which input. Comes out: a `Program` without schedules.
 
 1. `lay_out`     what a matrix product cannot read as it lies gets a copy of its own.
-2. `find_roots`  the nodes whose values are kept: results, cores (sums, products of matrices), values read more than once.
+2. `find_roots`  the nodes whose values are kept: results, sums, matrix products, values read more than once.
 3. `form_groups` each root joins the kernel that makes what it reads when the loops are equal, so elementwise work runs
                  in the epilogue of a matrix product or a sum, and an optimizer's update in that of its gradient.
 4. `order`       kernels after what they read; an array is overwritten in place after its last reader.
@@ -307,10 +307,10 @@ def _choose_in_place(
     for group in groups:
         for read in group.reads:
             readers.setdefault(read, []).append(group)
-    outputs = set(graph.outputs[place] for place in range(len(graph.outputs)) if place not in updates)
+    outputs = {node for place, node in enumerate(graph.outputs) if place not in updates}
     for output, place in updates.items():
         node, target = graph.outputs[output], graph.inputs[place]
-        group = home.get(node)
+        group = home.get(node)  # type: ignore[assignment]
         if group is None or group.region is not None or node in taken or target in outputs:
             continue
         if node.primitive.family != "elementwise":

@@ -88,7 +88,8 @@ def fold_constants(node: Node) -> Node | None:
     """A function of constants alone is a constant."""
     if not node.inputs or not node.type.is_static or any(operand.primitive is not CONSTANT for operand in node.inputs):
         return None
-    if math.prod(node.type.shape) > _FOLD or any(isinstance(v, OpenDim) for v in node.params.values()):
+    size = math.prod(dim for dim in node.type.shape if isinstance(dim, int))
+    if size > _FOLD or any(isinstance(v, OpenDim) for v in node.params.values()):
         return None
     with np.errstate(all="ignore"):
         value = node.primitive.evaluate(*(operand.params["value"].array for operand in node.inputs), **node.params)

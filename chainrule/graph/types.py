@@ -93,10 +93,10 @@ def as_dtype(value: object) -> DType:
     try:
         dtype = np.dtype(value)  # type: ignore[call-overload]
     except TypeError:
-        raise unknown_name("dtype", value, [dtype.name for dtype in DTYPES]) from None
+        raise unknown_name("dtype", value, [known.name for known in DTYPES]) from None
     found = _BY_NUMPY.get(dtype) or _WIDENED.get(dtype)
     if found is None:
-        raise unknown_name("dtype", str(dtype), [dtype.name for dtype in DTYPES])
+        raise unknown_name("dtype", str(dtype), [known.name for known in DTYPES])
     return found
 
 

@@ -18,7 +18,7 @@ from chainrule.graph.variable import Variable
 class Layer(registry.Configured):
     """A step of a network.
 
-    Subclasses make their Variables in `build` and give their formula in `call`. Shapes are without the batch in `build`,
+    Subclasses make their Variables in `build` and their formula is `call`. Shapes are without the batch in `build`,
     with it in `call`.
 
     Args:

@@ -1,6 +1,6 @@
 """Operations on arrays: primitives by family, and what is made of them, under the names of NumPy and Keras.
 
-Each primitive is one block: shape rule, meaning in NumPy, formula, derivative, examples. On arrays an operation computes
+A primitive is one block: shape rule, meaning in NumPy, formula, derivative, examples. On arrays one computes
 at once; on traced values it records a node. Reading order: `elementwise`, `reduction`, `movement`, `indexing`,
 `contraction`, `random`, `derived`, `operators`.
 """

@@ -26,7 +26,7 @@ def _unary(function: Any) -> Any:
     return method
 
 
-_BINARY = {
+_BINARY: dict[str, Any] = {
     "add": elementwise.add,
     "sub": elementwise.subtract,
     "mul": elementwise.multiply,
@@ -39,7 +39,7 @@ _BINARY = {
     "or": elementwise.logical_or,
     "xor": derived.logical_xor,
 }
-_COMPARISON = {
+_COMPARISON: dict[str, Any] = {
     "eq": elementwise.equal,
     "ne": elementwise.not_equal,
     "lt": elementwise.less,
@@ -47,8 +47,8 @@ _COMPARISON = {
     "gt": elementwise.greater,
     "ge": elementwise.greater_equal,
 }
-_UNARY = {"neg": elementwise.negative, "abs": elementwise.absolute, "invert": elementwise.logical_not}
-_METHODS = {
+_UNARY: dict[str, Any] = {"neg": elementwise.negative, "abs": elementwise.absolute, "invert": elementwise.logical_not}
+_METHODS: dict[str, Any] = {
     "sum": reduction.sum,
     "mean": reduction.mean,
     "max": reduction.max,
@@ -78,10 +78,10 @@ def install() -> None:
         kind.__pow__ = _power
         for name, function in _COMPARISON.items():
             setattr(kind, f"__{name}__", _binary(function)[0])
-        for name, function in _UNARY.items():
-            setattr(kind, f"__{name}__", _unary(function))
-        for name, function in _METHODS.items():
-            setattr(kind, name, function)
+        for name, single in _UNARY.items():
+            setattr(kind, f"__{name}__", _unary(single))
+        for name, method in _METHODS.items():
+            setattr(kind, name, method)
         kind.T = property(_unary(movement.transpose))
         # Equality is elementwise, identity is what makes a node or a Variable itself.
         kind.__hash__ = object.__hash__

@@ -1,6 +1,6 @@
 """Optimizers of the stochastic-gradient-descent family, with Keras's names, defaults and numbers.
 
-A new weight is an elementwise formula of the weight, its gradient, its moments and a few scalars that all weights share;
+A new weight is an elementwise formula of the weight, its gradient, its moments and scalars that all share;
 the compiler puts it behind the matrix product that makes the gradient.
 """
 

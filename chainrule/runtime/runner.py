@@ -175,7 +175,8 @@ done:
   ret void
 }}
 """
-    head = f'target triple = "{target.triple}"\n{_declarations(target)}\ndefine void @{name}(ptr %control, i64 %worker) {{\nentry:'
+    triple = f'target triple = "{target.triple}"\n{_declarations(target)}'
+    head = f"{triple}\ndefine void @{name}(ptr %control, i64 %worker) {{\nentry:"
     return "\n".join([head, *lines]) + body
 
 

@@ -43,7 +43,7 @@ def test_special_values(target, dtype):
 @pytest.mark.parametrize("target", host_targets())
 def test_powers(target):
     x = np.array([0.999, 2.0, -2.0, -2.0, 0.0, 0.0, 0.0, 5.0, -8.0, 1.0], "float32")
-    y = np.array([1e5, 10.0, 3.0, 2.0, 2.0, 0.0, -1.0, 0.0, 1 / 3, np.nan], "float32")
+    y = np.array([1e4, 10.0, 3.0, 2.0, 2.0, 0.0, -1.0, 0.0, 1 / 3, np.nan], "float32")
     with np.errstate(all="ignore"):
         wanted = np.power(x.astype("float64"), y.astype("float64"))
     np.testing.assert_allclose(cr.jit(cr.ops.power, target=target)(x, y), wanted, rtol=1e-5, atol=0)

@@ -35,7 +35,7 @@ def test_compiled_training_is_interpreted_training():
 def test_it_learns_and_tells_of_it():
     x, y = data(600)
     model = classifier()
-    history = model.fit(x, y, epochs=20, validation_split=0.25, verbose=0)
+    history = model.fit(x, y, epochs=60, validation_split=0.25, verbose=0)
     assert history.history["val_accuracy"][-1] > 0.9
     assert model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] > 0.9
     assert model.predict(x).shape == (600, 3)
@@ -149,7 +149,7 @@ def test_200_layers_train():
     started = time.perf_counter()
     losses = model.fit(x, y, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert len({kernel for kernel in model.train_executable().kernels}) < 100, started
+    assert len(model.train_executable().kernels) < 100, started
 
 
 def test_callbacks_see_batches_and_stop_early(tmp_path):
@@ -172,8 +172,8 @@ def test_callbacks_see_batches_and_stop_early(tmp_path):
 def test_weights_of_samples_and_classes():
     x, y = data()
     plain, weighted, by_class = classifier(), classifier(), classifier()
-    plain.fit(x, y, epochs=2, verbose=0, sample_weight=np.ones(len(y)))
-    weighted.fit(x, y, epochs=2, verbose=0)
+    plain.fit(x, y, epochs=2, verbose=0, shuffle=False, sample_weight=np.ones(len(y)))
+    weighted.fit(x, y, epochs=2, verbose=0, shuffle=False)
     by_class.fit(x, y, epochs=2, verbose=0, class_weight={0: 1.0, 1: 1.0, 2: 5.0})
     np.testing.assert_allclose(plain.get_weights()[0], weighted.get_weights()[0], rtol=1e-5, atol=1e-6)
     assert not np.allclose(by_class.get_weights()[0], weighted.get_weights()[0])

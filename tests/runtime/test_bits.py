@@ -1,5 +1,7 @@
 """The same bits for any number of workers, from a cold and a warm cache, and for a row alone or in a batch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def network(weights):
 @pytest.fixture
 def weights():
     generator = np.random.default_rng(1)
-    return [generator.standard_normal(shape).astype("f") for shape in zip(SIZES, SIZES[1:], strict=False)]
+    return [generator.standard_normal(shape).astype("f") for shape in pairwise(SIZES)]
 
 
 @pytest.mark.parametrize("target", host_targets())

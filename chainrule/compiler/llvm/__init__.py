@@ -1,0 +1,1 @@
+"""LLVM text: `writer`, `arithmetic`, `vecmath`, `philox`, then `emit` and `microkernel`."""

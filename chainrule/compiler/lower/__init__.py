@@ -1,0 +1,1 @@
+"""From nodes to the body of a kernel: `body`."""
