@@ -15,7 +15,7 @@ import numpy as np
 from chainrule.errors import ChainruleError, unknown_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DType:
     """The type of an array's elements.
 
@@ -47,6 +47,9 @@ class DType:
 
     def __str__(self) -> str:
         return self.short
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 bool_ = DType("bool", "bool", "bool", 8)
@@ -98,9 +101,6 @@ def as_dtype(value: object) -> DType:
     if found is None:
         raise unknown_name("dtype", str(dtype), [known.name for known in DTYPES])
     return found
-
-
-DType.__repr__ = lambda self: self.name  # type: ignore[method-assign]
 
 
 @cache

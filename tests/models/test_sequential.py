@@ -35,6 +35,7 @@ def test_compiled_training_is_interpreted_training():
 def test_it_learns_and_tells_of_it():
     x, y = data(600)
     model = classifier()
+    model.optimizer.learning_rate = 0.01
     history = model.fit(x, y, epochs=60, validation_split=0.25, verbose=0)
     assert history.history["val_accuracy"][-1] > 0.9
     assert model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] > 0.9
