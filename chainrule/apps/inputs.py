@@ -135,7 +135,8 @@ def read_picture(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
 
     A picture with a light border is dark ink on paper, and is inverted.
     """
-    if len(shape) != 2 or None in shape:
+    sizes = [size for size in shape if size is not None]
+    if len(sizes) != 2 or len(shape) != 2:
         raise DataError("the network does not take pictures", where=str(path), expected=f"arrays {shape}")
     try:
         from PIL import Image
@@ -143,7 +144,7 @@ def read_picture(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
         raise ChainruleError(
             "reading pictures needs Pillow", where=str(path), fix="pip install 'chainrule[images]'"
         ) from None
-    height, width = shape
+    height, width = sizes
     try:
         with Image.open(path) as opened:
             picture: Any = opened.convert("L").resize((width, height), Image.Resampling.LANCZOS)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +20,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.apps import runs
-from chainrule.apps.cli import installed_version
+from chainrule.apps.cli import STATUS_INTERRUPTED, installed_version
 from chainrule.errors import unknown_name
 
 CLASSES = 10
@@ -84,9 +86,8 @@ def train(options: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         model.save(folder / runs.MODEL)
-        if not options.json:
-            print(f"\nstopped; the weights of the last finished step are in {folder}")
-        raise
+        print(f"\nstopped; the weights of the last finished step are in {folder}", file=sys.stderr)
+        return STATUS_INTERRUPTED
     model.save(folder / runs.MODEL)
     result = model.evaluate(x_test, y_test, batch_size=1000, verbose=0, return_dict=True)
     report = {
@@ -192,13 +193,18 @@ def describe(recipe: Recipe, model: Any, rows: int) -> str:
     )
 
 
+def name_command() -> str:
+    """How to call this command again: by its name where the shell finds it, else by the path that was typed."""
+    return "chainrule" if shutil.which("chainrule") or not sys.argv[0].endswith("chainrule") else sys.argv[0]
+
+
 def summarize(report: dict[str, Any]) -> str:
     """The result and what to try next."""
-    run = report["run"]
+    run, command = report["run"], name_command()
     return (
         f"test       {report['test_accuracy']:.2%} of 10,000 test images are right, loss {report['test_loss']:.4f}\n"
         f"time       {report['seconds']:.1f} s in all, {report['seconds_per_epoch']:.2f} s an epoch\n"
         f"run        {run}\n"
-        f"next       chainrule predict {run} mnist:0\n"
-        f"           chainrule show kernels {run}"
+        f"next       {command} predict {run} mnist:0\n"
+        f"           {command} show kernels {run}"
     )

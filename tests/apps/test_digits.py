@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.apps import cli, predict, runs
+from chainrule.apps import cli, predict, runs, train
 from chainrule.datasets import mnist
 
 
@@ -45,6 +45,20 @@ def test_the_run_folder(run: Path) -> None:
     epoch, test = (json.loads(line) for line in (run / runs.METRICS).read_text("utf-8").splitlines())
     assert epoch["epoch"] == 1 and {"loss", "accuracy", "val_loss", "val_accuracy", "seconds"} <= set(epoch)
     assert test["test_accuracy"] > 0.85
+
+
+def test_an_interrupted_run_keeps_its_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(self: object, epoch: int, logs: object = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.RecordEpochs, "on_epoch_end", interrupt)
+    folder = tmp_path / "run"
+    assert cli.main(["train", "mnist", "--layers", "16", "--out", str(folder)]) == 130
+    assert "stopped" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(folder), "--json"]) == 0
+    assert float(str(read_json(capsys)["accuracy"])) > 0.8
 
 
 def test_evaluate_repeats_the_result_of_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
