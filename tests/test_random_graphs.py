@@ -37,7 +37,9 @@ def test_compiled_is_interpreted(dtype, case):
     if any("floor" in str(node.primitive) for node in traced.graph.nodes) and dtype == "float32":
         return  # a step at a whole number turns the last bit into a whole one
     for found, other in zip(build(traced, workers=2)(*arrays), wanted, strict=True):
-        np.testing.assert_allclose(found, other, rtol=tolerance, atol=tolerance * max(1.0, np.abs(other).max(initial=0)))
+        np.testing.assert_allclose(
+            found, other, rtol=tolerance, atol=tolerance * max(1.0, np.abs(other).max(initial=0))
+        )
 
 
 @FEW
