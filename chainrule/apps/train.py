@@ -48,7 +48,7 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 0.002
     batch_size: int = 128
-    epochs: int = 5
+    epochs: int = 4
     seed: int = 0
     validation_split: float = 0.0
 

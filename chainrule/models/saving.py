@@ -39,6 +39,9 @@ def write_file(path: Any, contents: bytes) -> None:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # as open() would have made it; mkstemp lets only the owner read
         os.replace(temporary, target)
     except OSError as error:
         if temporary is not None:
