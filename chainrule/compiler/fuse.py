@@ -303,6 +303,7 @@ def _choose_in_place(
     """The updates that may be stored straight into the input's memory, with the readers put before them."""
     chosen: dict[int, int] = {}
     taken: set[Node] = set()
+    kept = set(home)
     readers: dict[Node, list[Group]] = {}
     for group in groups:
         for read in group.reads:
@@ -315,7 +316,7 @@ def _choose_in_place(
             continue
         if node.primitive.family != "elementwise":
             continue
-        if group.core is not None and target in kept_operands(group.core, set(home)):
+        if group.core is not None and target in kept_operands(group.core, kept):
             continue
         if not all(_reads_input_straight(root, target, home) for root in group.roots if root is not group.core):
             continue
@@ -392,6 +393,8 @@ class _Builder:
         self.outputs: list[int] = [-1] * len(graph.outputs)
         self.targets: dict[Node, list[int]] = {}  # buffers beside its own that a root is stored to
         self.escapes = self._find_escapes()
+        # Roots that replace a Variable's value only after everything else, from a buffer of their own.
+        self.late = {graph.outputs[output] for output in updates if output not in in_place}
 
     def _find_escapes(self) -> set[Node]:
         """Roots that some other group, or a view within their own, reads from memory."""
@@ -555,15 +558,12 @@ class _Builder:
     def _destinations(self, root: Node, always: bool = False) -> list[int]:
         """The buffers that a root is stored to: for other kernels, for results, for Variables."""
         targets = list(self.targets.get(root, []))
-        if root in self.escapes or self._is_late(root) or (always and not targets):
+        if root in self.escapes or root in self.late or (always and not targets):
             if root not in self.buffer_of and targets:
                 self.buffer_of[root] = targets[0]  # readers take it from the result or the Variable
             elif self.buffer(root) not in targets:
                 targets.append(self.buffer(root))
         return targets
-
-    def _is_late(self, root: Node) -> bool:
-        return any(self.graph.outputs[output] is root and output not in self.in_place for output in self.updates)
 
     def _reduction(self, node: Node, is_stored, operand_of) -> Reduction:
         operand = node.inputs[0]
