@@ -1,4 +1,4 @@
-"""Compute the reference numbers once, with Keras on JAX: losses, activations, and weights after steps of optimizers.
+"""Compute the reference numbers once: with Keras on JAX, and with PyTorch for the schedule that Keras lacks.
 
     KERAS_BACKEND=jax python tests/reference/generate.py > tests/reference/values.json
 
@@ -73,6 +73,20 @@ def steps(name, options):
     return path
 
 
+def one_cycle():
+    import torch
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=20)
+    rates = []
+    for _ in range(20):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < 20:
+            schedule.step()
+    return rates
+
+
 def main():
     x = inputs()[0]
     values = {
@@ -83,6 +97,7 @@ def main():
             name: [float(getattr(keras.optimizers.schedules, name)(**options)(step)) for step in range(12)]
             for name, options in SCHEDULES.items()
         },
+        "one_cycle": one_cycle(),
         "keras": keras.__version__,
     }
     print(json.dumps(values, indent=1))

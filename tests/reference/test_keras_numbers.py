@@ -83,3 +83,9 @@ def test_schedules(name):
     schedule = SCHEDULES[name]()
     found = [float(schedule(step)) for step in range(12)]
     np.testing.assert_allclose(found, VALUES["schedules"][name], rtol=3e-6)
+
+
+def test_one_cycle_is_that_of_pytorch():
+    schedule = cr.optimizers.schedules.OneCycle(0.1, 20)
+    found = [float(schedule(step)) for step in range(20)]
+    np.testing.assert_allclose(found, VALUES["one_cycle"], rtol=1e-5, atol=1e-8)
