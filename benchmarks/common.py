@@ -1,8 +1,9 @@
-"""What the benchmarks share: processes that answer line by line, medians, tables."""
+"""What the benchmarks share: processes that answer line by line, medians, tables, the machine."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -14,21 +15,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 
-SIZES = (784, 512, 512, 10)
-BATCH = 128
-ROWS = 60_000
+class ChildEnded(RuntimeError):
+    """A framework's process ended without an answer."""
 
 
 class Child:
-    """A framework's process: a script started with ``--child NAME`` that answers each line with a line of JSON."""
+    """A framework's process: a script started with ``--child ARGUMENT`` that answers with lines of JSON.
 
-    def __init__(self, script: str, name: str, environment: Mapping[str, str] | None = None):
+    Args:
+        script: the file to run.
+        name: for tables.
+        environment: variables added to this process's own.
+        argument: what follows ``--child``; the name by default.
+    """
+
+    def __init__(
+        self, script: str, name: str, environment: Mapping[str, str] | None = None, argument: str | None = None
+    ):
         self.name = name
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, script, "--child", name],
+            [sys.executable, script, "--child", name if argument is None else argument],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -40,20 +48,27 @@ class Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name} ended without an answer (status {self.process.wait()})")
+            raise ChildEnded(f"{self.name} ended without an answer (status {self.process.wait()})")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def ask(self, question: str) -> dict[str, Any]:
+        """Its answer to one line."""
         assert self.process.stdin is not None
-        self.process.stdin.write(question + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(question + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise ChildEnded(f"{self.name} ended (status {self.process.wait()})") from None
         return self.answer()
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        """End it and wait."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
 
 
 def tell(**values: Any) -> None:
@@ -61,28 +76,41 @@ def tell(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-def initial_weights(seed: int = 0) -> list[np.ndarray]:
-    """Glorot-uniform kernels and zero biases, the same in every process."""
-    rng = np.random.default_rng(seed)
-    weights = []
-    for rows, columns in itertools.pairwise(SIZES):
-        limit = np.sqrt(6 / (rows + columns))
-        weights += [rng.uniform(-limit, limit, (rows, columns)).astype("float32"), np.zeros(columns, "float32")]
-    return weights
-
-
-def spread(seconds: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, least and greatest."""
-    return {"median": statistics.median(seconds), "least": min(seconds), "greatest": max(seconds)}
+    return {"median": statistics.median(values), "least": min(values), "greatest": max(values)}
 
 
-def print_table(title: str, measured: Mapping[str, Sequence[float]], baseline: str, unit: str = "s") -> None:
-    """A row a name: the median, the range, and how many times the baseline's median that is."""
+def spreads(measured: Mapping[str, Sequence[float]], baseline: str) -> dict[str, dict[str, float]]:
+    """The spread of each, with the ratio of its median to the baseline's."""
+    if baseline not in measured:
+        return {name: spread(values) for name, values in measured.items()}
     base = statistics.median(measured[baseline])
-    print(f"\n{title}\n{'':<24}{'median':>10}{'least':>10}{'greatest':>10}{f'/ {baseline}':>16}")
-    for name, seconds in measured.items():
-        figures = "".join(f"{value:>8.3f} {unit}" for value in spread(seconds).values())
-        print(f"{name:<24}{figures}{statistics.median(seconds) / base:>15.2f}×")
+    return {name: {**spread(values), "ratio": statistics.median(values) / base} for name, values in measured.items()}
+
+
+def print_table(
+    title: str,
+    measured: Mapping[str, Sequence[float]],
+    baseline: str,
+    unit: str = "s",
+    more: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """A row a name: the median, the range, how many times the baseline's median that is, and columns of `more`."""
+    extra = "".join(f"{column:>16}" for column in more or {})
+    print(f"\n{title}\n{'':<24}{'median':>13}{'least':>13}{'greatest':>13}{f'/ {baseline}':>26}{extra}")
+    for name, row in spreads(measured, baseline).items():
+        figures = "".join(f"{format_figure(row[key]) + ' ' + unit:>13}" for key in ("median", "least", "greatest"))
+        ratio = f"{row['ratio']:>25.2f}×" if "ratio" in row else f"{'':>26}"
+        extra = "".join(f"{column.get(name, ''):>16}" for column in (more or {}).values())
+        print(f"{name:<24}{figures}{ratio}{extra}", flush=True)
+
+
+def format_figure(value: float) -> str:
+    """Four digits, without an exponent."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{3 if value < 10 else 2 if value < 100 else 1}f}"
 
 
 def describe_machine() -> dict[str, Any]:
@@ -93,11 +121,33 @@ def describe_machine() -> dict[str, Any]:
     if info.exists():
         names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
-    return {"cpu": model, "cpus": cpus, "python": platform.python_version()}
+    return {"cpu": model, "cpus": cpus, "system": platform.system(), "python": platform.python_version()}
+
+
+def describe_versions() -> dict[str, str]:
+    """The versions of everything compared."""
+    versions = {}
+    for package in ("chainrule", "numpy", "llvmlite", "jax", "torch", "keras", "scikit-learn", "onnxruntime"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed as a package"
+    return versions
+
+
+def measure_peak() -> dict[str, float] | None:
+    """GFLOP/s of all workers together and GB/s of memory, measured; None where that is not available."""
+    try:
+        from chainrule.runtime.machine import measure_machine
+    except ImportError:
+        return None
+    machine = measure_machine()
+    return {"gflops": float(machine.peak_gflops), "bandwidth_gbs": float(machine.bandwidth_gbs)}
 
 
 def write_json(path: str | None, report: Mapping[str, Any]) -> None:
     """Write the report where one was asked for."""
     if path:
-        Path(path).write_text(json.dumps({"machine": describe_machine(), **report}, indent=2) + "\n", "utf-8")
+        whole = {"machine": describe_machine(), "versions": describe_versions(), **report}
+        Path(path).write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
         print(f"\nwritten to {path}")

@@ -15,7 +15,9 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from common import BATCH, Child, print_table, spread, tell, write_json
+from common import Child, print_table, spread, tell, write_json
+
+BATCH = 128
 
 
 def measure_import() -> None:

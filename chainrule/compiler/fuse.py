@@ -80,31 +80,32 @@ def is_leaf(node: Node) -> bool:
 
 
 def lay_out(graph: Graph) -> Graph:
-    """Give each matrix product a right-hand side whose rows lie in memory one after the other.
+    """Give each matrix product a right-hand side that is stored as it is or turned; other views are copied.
 
-    Before: ``matmul(dy, w, transpose_b=True)``; after: ``matmul(dy, identity(transpose(w)))``. An `identity` is kept
-    as a buffer by `find_roots`, so the copy is made once, and shared by all who ask for it.
+    Before: ``matmul(dy, w, transpose_b=True)``; after: ``matmul(dy, transpose(w))``, which packs its panels from w.
     """
     matmul, identity, transpose = PRIMITIVES["matmul"], PRIMITIVES["identity"], PRIMITIVES["transpose"]
     done: dict[Node, Node] = {}
-    copies: dict[tuple[Node, bool], Node] = {}
+    copies: dict[Node, Node] = {}
 
-    def lie_in_rows(b: Node, turned: bool) -> Node:
-        if not turned and b.primitive.name not in VIEWS:
+    def stored(b: Node) -> Node:
+        if b.primitive.name not in VIEWS:
             return b
-        if (b, turned) not in copies:
-            view = b
-            if turned:
-                axes = (*range(b.type.rank - 2), b.type.rank - 1, b.type.rank - 2)
-                view = Node(transpose, (b,), {"axes": axes}, transpose.type_rule(b.type, axes=axes), b.scope)
-            copies[b, turned] = Node(identity, (view,), {}, view.type, b.scope)
-        return copies[b, turned]
+        if b not in copies:
+            copies[b] = Node(identity, (b,), {}, b.type, b.scope)
+        return copies[b]
 
     for node in reachable(graph.outputs):
         inputs = tuple(done[operand] for operand in node.inputs)
         params = node.params
         if node.primitive is matmul:
-            inputs = (inputs[0], lie_in_rows(inputs[1], params["transpose_b"]))
+            right = stored(inputs[1])
+            if params["transpose_b"]:
+                axes = (*range(right.type.rank - 2), right.type.rank - 1, right.type.rank - 2)
+                right = Node(
+                    transpose, (right,), {"axes": axes}, transpose.type_rule(right.type, axes=axes), right.scope
+                )
+            inputs = (inputs[0], right)
             params = {**params, "transpose_b": False}
         same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
         done[node] = node if same else Node(node.primitive, inputs, params, node.type, node.scope)

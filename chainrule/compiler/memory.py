@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chainrule.compiler.cost import bind_dim
+from chainrule.compiler.kernel import MatrixProduct
 from chainrule.compiler.program import Program
+from chainrule.graph.memory import ALIGNMENT
 from chainrule.graph.types import bind_shape
-
-ALIGNMENT = 64
-"""Bytes: a cache line, and the widest vector."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ def plan_memory(program: Program, sizes: Mapping[str, int]) -> MemoryPlan:
         offsets[buffer] = offset
         placed.append((offset, offset + rounded[buffer], first, last))
     return MemoryPlan(offsets, max((end for _, end, _, _ in placed), default=0))
+
+
+def count_workspace(program: Program, sizes: Mapping[str, int]) -> int:
+    """Bytes that each worker needs beside the buffers: room to pack a panel of the widest matrix product."""
+    most = 0
+    for kernel in program.kernels:
+        core, schedule = kernel.core, kernel.schedule
+        if isinstance(core, MatrixProduct) and schedule is not None:
+            most = max(most, bind_dim(core.depth, sizes) * schedule.tile[1] * schedule.lanes * core.dtype.bytes)
+    return most
 
 
 def find_barriers(program: Program, spans: Sequence[tuple[int, int]], alone: Sequence[bool]) -> list[bool]:

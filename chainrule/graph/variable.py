@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.graph.memory import aligned_empty
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.types import ArrayType, DType, as_dtype, type_of
 
@@ -33,7 +34,8 @@ class Variable:
     def __init__(self, value: object, name: str = "variable", trainable: bool = True, dtype: object = None):
         array = np.asarray(value)
         target = as_dtype(array.dtype if dtype is None else dtype)
-        self._array = np.array(array, dtype=target.numpy, order="C")
+        self._array = aligned_empty(array.shape, target.numpy)
+        self._array[...] = array
         self.name = name
         self.trainable = trainable
         self.type: ArrayType = type_of(self._array)

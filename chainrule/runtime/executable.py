@@ -13,79 +13,61 @@ from typing import Any
 import numpy as np
 
 from chainrule import settings
-from chainrule.compiler.kernel import Kernel, MatrixProduct, Reduction
+from chainrule.compiler.cost import estimate_work
+from chainrule.compiler.kernel import Kernel
 from chainrule.compiler.llvm.emit import emit_kernel
-from chainrule.compiler.memory import count_bytes, find_barriers, plan_memory
+from chainrule.compiler.memory import count_bytes, count_workspace, find_barriers, plan_memory
 from chainrule.compiler.pipeline import compile_graph
 from chainrule.compiler.program import Program
 from chainrule.compiler.target import Target
 from chainrule.errors import ChainruleError
+from chainrule.graph.memory import aligned_empty
 from chainrule.graph.shapes import match_sizes
 from chainrule.graph.tracing import TracedFunction
-from chainrule.graph.types import Dim, OpenDim, bind_shape
-from chainrule.runtime import cache, engine, workers
+from chainrule.graph.types import OpenDim, bind_shape
+from chainrule.runtime import cache, engine
 from chainrule.runtime.runner import Control, RowWord, runner_text
+from chainrule.runtime.workers import pool_for, yield_address
 
 _WORTH_SHARING = 40_000
-"""Arithmetic operations above which a row is divided over the workers; below, waking them costs more."""
+"""Estimated work above which a row is divided over the workers; below, meeting at a barrier costs more."""
 
-
-def aligned_empty(size: int) -> np.ndarray:
-    """`size` bytes that begin at a multiple of 64."""
-    raw = np.empty(size + 64, dtype=np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size]
-
-
-def estimate_work(kernel: Kernel, sizes: dict[str, int]) -> int:
-    """About how many arithmetic operations a call takes."""
-
-    def product(dims: Sequence[Dim]) -> int:
-        count = 1
-        for dim in dims:
-            count *= dim.bind(sizes) if isinstance(dim, OpenDim) else dim
-        return count
-
-    points = product(kernel.loops)
-    steps = len(kernel.body) + len(kernel.stores)
-    if isinstance(kernel.core, MatrixProduct):
-        steps += product([kernel.core.depth]) // 4
-    elif isinstance(kernel.core, Reduction):
-        steps += product(kernel.core.extents) * len(kernel.core.body)
-    return points * steps
+_GAP = 4096 + 128
+"""Bytes between what different workers write, so that their lines fall on different places of a cache."""
 
 
 class Binding:
-    """A program's memory for certain sizes, and its table of rows.
+    """A program's memory for sizes up to these, and the tables that the native loop reads.
 
-    Args:
-        workers: threads to use where the work is worth it.
+    Each worker has a row of its own in `buffers`, `sizes` and `control`, since the place and the size of a batch
+    change from step to step while the workers are not always at the same row of the program.
     """
 
-    def __init__(self, executable: Executable, sizes: dict[str, int]):
+    def __init__(self, executable: Executable, capacity: dict[str, int]):
         program = executable.program
-        self.sizes = sizes
-        plan = plan_memory(program, sizes)
-        self.block = aligned_empty(plan.size)
+        self.capacity = capacity
+        plan = plan_memory(program, capacity)
+        self.block = aligned_empty((plan.size,))
         count = len(program.buffers)
         addresses = np.zeros(count, dtype=np.int64)
         spans: list[tuple[int, int]] = []
         self.keep: list[np.ndarray] = []
         for number, buffer in enumerate(program.buffers):
-            length = count_bytes(program, number, sizes)
             if buffer.role == "temporary" and number in plan.offsets:
                 addresses[number] = self.block.ctypes.data + plan.offsets[number]
+                length = count_bytes(program, number, capacity)
                 spans.append((int(addresses[number]), int(addresses[number]) + length))
-            else:
-                if buffer.role == "constant":
-                    assert buffer.array is not None
-                    array = np.ascontiguousarray(buffer.array)
-                    self.keep.append(array)
-                    addresses[number] = array.ctypes.data
-                # Arguments and results change from call to call; each gets a span that meets no other.
-                spans.append((-number - 1, -number))
-        self.addresses = addresses
-        work = [estimate_work(program.kernels[row.kernel], sizes) for row in program.rows]
+                continue
+            if buffer.role == "constant":
+                assert buffer.array is not None
+                array = np.ascontiguousarray(buffer.array)
+                self.keep.append(array)
+                addresses[number] = array.ctypes.data
+            # Arguments and results change from call to call; each gets a span that meets no other.
+            spans.append((-number - 1, -number))
+        for slot, variable in executable.variable_slots:
+            addresses[slot] = variable.memory.ctypes.data
+        work = [estimate_work(program.kernels[row.kernel], capacity) for row in program.rows]
         limit = executable.workers
         team = [limit if amount >= _WORTH_SHARING else 1 for amount in work]
         self.workers = limit if any(size > 1 for size in team) else 1
@@ -97,6 +79,7 @@ class Binding:
             starts.append(len(arguments))
             arguments += row.buffers
             arguments += [size_place[name] for name in program.kernels[row.kernel].size_names]
+            arguments.append(count)  # the worker's workspace stands behind the buffers
         self.arguments = np.array(arguments, dtype=np.int64)
         table = np.zeros((len(program.rows), RowWord.WORDS), dtype=np.int64)
         for number, row in enumerate(program.rows):
@@ -107,6 +90,37 @@ class Binding:
                 barriers[number],
             )
         self.table = table
+        self.counter = np.zeros(16, dtype=np.int64)
+        self.buffers = np.tile(np.append(addresses, 0), (self.workers, 1))
+        self.workspace = aligned_empty((self.workers, count_workspace(program, capacity) + _GAP))
+        self.buffers[:, count] = [part.ctypes.data for part in self.workspace]
+        self.sizes = np.zeros((self.workers, max(1, len(program.sizes))), dtype=np.int64)
+        self.control = np.zeros((self.workers, Control.WORDS), dtype=np.int64)
+        self.control[:, Control.ROWS] = len(table)
+        self.control[:, Control.TABLE] = table.ctypes.data
+        for worker in range(self.workers):
+            self.control[worker, Control.BUFFERS] = self.buffers[worker].ctypes.data
+            self.control[worker, Control.SIZES] = self.sizes[worker].ctypes.data
+        self.control[:, Control.WORKERS] = self.workers
+        self.control[:, Control.BARRIER] = self.counter.ctypes.data
+        self.control[:, Control.YIELD] = yield_address()
+        self.control[:, Control.ORDER_BYTES] = 4
+        self.set_steps(0, 1)
+        self.launch_arguments = (executable.runner, self.control.ctypes.data, self.control.strides[0], self.workers)
+
+    def fits(self, sizes: dict[str, int]) -> bool:
+        return all(sizes[name] <= room for name, room in self.capacity.items())
+
+    def set_steps(
+        self, first: int, stop: int, place: int = -1, batch: int = 0, total: int = 0, slot: int = 0, order: int = 0
+    ) -> None:
+        """Which steps to run, and how each finds its batch; without a batch the one step is the whole call."""
+        self.control[:, Control.FIRST : Control.ORDER + 1] = (first, stop, place, batch, total, slot, order)
+
+    def launch(self, target: Target) -> None:
+        """Run the program on all workers."""
+        self.counter[0] = 0
+        pool_for(target).run(*self.launch_arguments)
 
 
 class Executable:
@@ -142,11 +156,12 @@ class Executable:
             entries.append((key, writer(kernel, key)))
         runner_key = cache.make_key("runner", identity)
         entries.append((runner_key, lambda: runner_text(target, f"k_{runner_key}")))
-        *self.functions, runner = engine.functions_for(entries, target)
-        self._run = _as_function(runner)
+        *self.functions, self.runner = engine.functions_for(entries, target)
         self._binding: Binding | None = None
         self._lock = threading.Lock()
-        self._inputs = [number for number, buffer in enumerate(self.program.buffers) if buffer.role == "input"]
+        inputs = [number for number, buffer in enumerate(self.program.buffers) if buffer.role == "input"]
+        self._arguments = inputs[: traced.arguments]
+        self.variable_slots = list(zip(inputs[traced.arguments :], traced.variables, strict=True))
 
     # -- what can be printed ------------------------------------------------------------------------------------
 
@@ -167,38 +182,57 @@ class Executable:
             inputs = self._check(arrays)
             sizes = self._match(inputs)
             binding = self._bind(sizes)
-            addresses = binding.addresses.copy()
-            results = self._place(addresses, inputs, sizes)
-            self._start(binding, addresses, sizes, 0, 1, -1, 0, 0, 0, 0)
+            results = self._place(binding, inputs, sizes)
+            binding.set_steps(0, 1)
+            binding.launch(self.target)
             return results
 
-    def run_steps(self, arrays: Sequence[Any], *, batch_size: int, first: int, count: int) -> None:
+    def run_steps(
+        self, arrays: Sequence[Any], *, batch_size: int, first: int, count: int, times: np.ndarray | None = None
+    ) -> None:
         """Run `count` steps from step `first`, each on its slice of the last argument, with no Python between.
 
         The last of `arrays` is an int32 order of rows of length n; step s sees
         ``order[s * batch_size : min(n, (s + 1) * batch_size)]``. Results are dropped; Variables carry everything.
+
+        Args:
+            times: int64 of shape (workers, 2, rows of the program), to which the processor's ticks in each row's
+                kernel, and those waiting before it, are added.
         """
         if count <= 0:
             return
         with self._lock:
             inputs = self._check(arrays)
-            order = inputs[self.traced.arguments - 1]
+            order = inputs[-1]
             total = len(order)
             if first < 0 or (first + count - 1) * batch_size >= total:
                 raise ChainruleError("a step lies beyond the data", expected=f"{total} rows", got=(first, count))
-            narrowed = list(inputs)
-            narrowed[self.traced.arguments - 1] = order[: min(batch_size, total)]
+            narrowed = [*inputs[:-1], order[: min(batch_size, total)]]
             sizes = self._match(narrowed)
             binding = self._bind(sizes)
-            addresses = binding.addresses.copy()
-            self._place(addresses, narrowed, sizes)
+            self._place(binding, narrowed, sizes)
             (dim,) = self.traced.graph.inputs[self.traced.arguments - 1].shape
             assert isinstance(dim, OpenDim)
-            slot = self._inputs[self.traced.arguments - 1]
             place = self.program.sizes.index(dim.name)
-            self._start(
-                binding, addresses, sizes, first, first + count, place, batch_size, total, slot, order.ctypes.data
-            )
+            binding.set_steps(first, first + count, place, batch_size, total, self._arguments[-1], order.ctypes.data)
+            if times is None:
+                binding.launch(self.target)
+                return
+            for worker in range(binding.workers):
+                binding.control[worker, Control.TIMES] = times[worker].ctypes.data
+            binding.launch(self.target)
+            binding.control[:, Control.TIMES] = 0
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """The sizes that the memory bound at the last call has room for."""
+        assert self._binding is not None
+        return self._binding.capacity
+
+    def teams(self) -> list[int]:
+        """How many workers take part in each row, as bound at the last call."""
+        assert self._binding is not None
+        return [int(size) for size in self._binding.table[:, RowWord.WORKERS]]
 
     def _check(self, arrays: Sequence[Any]) -> list[np.ndarray]:
         nodes = self.traced.graph.inputs
@@ -206,79 +240,34 @@ class Executable:
             raise ChainruleError(
                 "wrong number of arrays", where=self.program.name, expected=self.traced.arguments, got=len(arrays)
             )
-        inputs = [
+        return [
             np.ascontiguousarray(array, dtype=node.dtype.numpy).reshape(np.shape(array))
             for array, node in zip(arrays, nodes, strict=False)
         ]
-        return inputs + [variable.memory for variable in self.traced.variables]
 
     def _match(self, inputs: Sequence[np.ndarray]) -> dict[str, int]:
-        nodes = self.traced.graph.inputs
+        nodes = self.traced.graph.inputs[: self.traced.arguments]
         return match_sizes(
             [node.type for node in nodes], [array.shape for array in inputs], [node.params["name"] for node in nodes]
         )
 
     def _bind(self, sizes: dict[str, int]) -> Binding:
         bound = self._binding
-        if bound is None or any(sizes[name] > bound.sizes[name] for name in sizes):
-            room = sizes if bound is None else {name: max(sizes[name], bound.sizes[name]) for name in sizes}
+        if bound is None or not bound.fits(sizes):
+            room = sizes if bound is None else {name: max(sizes[name], bound.capacity[name]) for name in sizes}
             bound = self._binding = Binding(self, dict(room))
         return bound
 
-    def _place(self, addresses: np.ndarray, inputs: Sequence[np.ndarray], sizes: dict[str, int]) -> list[np.ndarray]:
-        """Enter the addresses of inputs and fresh results; the results are returned."""
-        for slot, array in zip(self._inputs, inputs, strict=True):
-            addresses[slot] = array.ctypes.data
+    def _place(self, binding: Binding, inputs: Sequence[np.ndarray], sizes: dict[str, int]) -> list[np.ndarray]:
+        """Enter sizes and the addresses of inputs and fresh results; the results are returned."""
+        for slot, array in zip(self._arguments, inputs, strict=True):
+            binding.buffers[:, slot] = array.ctypes.data
+        for place, name in enumerate(self.program.sizes):
+            binding.sizes[:, place] = sizes[name]
         results = []
         for place in range(self.traced.results):
             node = self.traced.graph.outputs[place]
             array = np.empty(bind_shape(node.shape, sizes), dtype=node.dtype.numpy)
-            addresses[self.program.outputs[place]] = array.ctypes.data
+            binding.buffers[:, self.program.outputs[place]] = array.ctypes.data
             results.append(array)
         return results
-
-    def _start(
-        self,
-        binding: Binding,
-        addresses: np.ndarray,
-        sizes: dict[str, int],
-        first: int,
-        stop: int,
-        batch_place: int,
-        batch: int,
-        total: int,
-        order_slot: int,
-        order: int,
-    ) -> None:
-        team = binding.workers
-        buffers = np.tile(addresses, (team, 1))
-        size_rows = np.tile(np.array([sizes[name] for name in self.program.sizes], dtype=np.int64), (team, 1))
-        counter = np.zeros(16, dtype=np.int64)
-        control = np.zeros((team, Control.WORDS), dtype=np.int64)
-        for worker in range(team):
-            control[worker] = (
-                len(binding.table),
-                binding.table.ctypes.data,
-                buffers[worker].ctypes.data,
-                size_rows[worker].ctypes.data,
-                first,
-                stop,
-                batch_place,
-                batch,
-                total,
-                order_slot,
-                order,
-                4,
-                team,
-                counter.ctypes.data,
-                workers.yield_address(),
-            )
-        start = control.ctypes.data
-        stride = 8 * Control.WORDS
-        workers.run_together(lambda worker: self._run(start + stride * worker, worker), team)
-
-
-def _as_function(address: int) -> Any:
-    import ctypes
-
-    return ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from chainrule.compiler.target import Target
+from chainrule.runtime.workers import pause_call
 
 
 class Control(IntEnum):
@@ -30,7 +31,8 @@ class Control(IntEnum):
     WORKERS = 12
     BARRIER = 13  # address of the counter
     YIELD = 14  # address of the system's yield
-    WORDS = 15
+    TIMES = 15  # address of this worker's ticks: one word a row in its kernel, one a row waiting (0: not measured)
+    WORDS = 16
 
 
 class RowWord(IntEnum):
@@ -70,6 +72,7 @@ def runner_text(target: Target, name: str) -> str:
         ("%workers", Control.WORKERS, "i64"),
         ("%counter", Control.BARRIER, "ptr"),
         ("%yield", Control.YIELD, "ptr"),
+        ("%times", Control.TIMES, "ptr"),
     ):
         word(register, field, kind)
     row = [
@@ -83,7 +86,10 @@ def runner_text(target: Target, name: str) -> str:
         f"  {register} = load {kind}, ptr {register}.at, align 8"
         for register, field, kind in row
     )
+    ticks = _ticks(target)
+    pause, pause_declaration = pause_call(target)
     body = f"""
+  %timed = icmp ne ptr %times, null
   br label %steps
 steps:
   %step = phi i64 [ %first, %entry ], [ %step.next, %stepdone ]
@@ -122,14 +128,33 @@ rowbody:
   br i1 %both, label %meet, label %work
 meet:
   %t2 = add i64 %t1, 1
+  br i1 %timed, label %meettimed, label %meetplain
+meetplain:
   call void @{name}.barrier(ptr %counter, i64 %t2, i64 %workers, ptr %yield)
   br label %work
+meettimed:
+  %wait.row = add i64 %number, %rows
+  %idle.at = getelementptr i64, ptr %times, i64 %wait.row
+  %wait.begin = call i64 @{ticks}()
+  call void @{name}.barrier(ptr %counter, i64 %t2, i64 %workers, ptr %yield)
+  %wait.end = call i64 @{ticks}()
+  call void @{name}.charge(ptr %idle.at, i64 %wait.begin, i64 %wait.end)
+  br label %work
 work:
-  %t3 = phi i64 [ %t1, %rowbody ], [ %t2, %meet ]
+  %t3 = phi i64 [ %t1, %rowbody ], [ %t2, %meetplain ], [ %t2, %meettimed ]
   %mine = icmp slt i64 %worker, %team
   br i1 %mine, label %invoke, label %rowdone
 invoke:
+  br i1 %timed, label %invoketimed, label %invokeplain
+invokeplain:
   call void %function(ptr %buffers, ptr %arguments, ptr %sizes, i64 %worker, i64 %team)
+  br label %rowdone
+invoketimed:
+  %row.at = getelementptr i64, ptr %times, i64 %number
+  %row.begin = call i64 @{ticks}()
+  call void %function(ptr %buffers, ptr %arguments, ptr %sizes, i64 %worker, i64 %team)
+  %row.end = call i64 @{ticks}()
+  call void @{name}.charge(ptr %row.at, i64 %row.begin, i64 %row.end)
   br label %rowdone
 rowdone:
   %number.next = add i64 %number, 1
@@ -146,6 +171,15 @@ stepdone:
   %step.next = add i64 %step, 1
   br label %steps
 finish:
+  ret void
+}}
+
+define internal void @{name}.charge(ptr %place, i64 %begin, i64 %end) {{
+entry:
+  %before = load i64, ptr %place, align 8
+  %spent = sub i64 %end, %begin
+  %after = add i64 %before, %spent
+  store i64 %after, ptr %place, align 8
   ret void
 }}
 
@@ -167,7 +201,7 @@ give:
   %result = call i32 %yield()
   br label %pause
 rest:
-  {_pause(target)}
+  {pause}
   br label %pause
 pause:
   br label %look
@@ -175,19 +209,11 @@ done:
   ret void
 }}
 """
-    triple = f'target triple = "{target.triple}"\n{_declarations(target)}'
+    triple = f'target triple = "{target.triple}"\n{pause_declaration}\ndeclare i64 @{ticks}()'
     head = f"{triple}\ndefine void @{name}(ptr %control, i64 %worker) {{\nentry:"
     return "\n".join([head, *lines]) + body
 
 
-def _pause(target: Target) -> str:
-    """The processor's hint that a loop is waiting."""
-    if target.name == "neon":
-        return "call void @llvm.aarch64.hint(i32 1)"
-    return "call void @llvm.x86.sse2.pause()"
-
-
-def _declarations(target: Target) -> str:
-    if target.name == "neon":
-        return "declare void @llvm.aarch64.hint(i32)"
-    return "declare void @llvm.x86.sse2.pause()"
+def _ticks(target: Target) -> str:
+    """The intrinsic that reads a steady counter of the processor; on arm64 only the steady one is open to programs."""
+    return "llvm.readsteadycounter" if target.name == "neon" else "llvm.readcyclecounter"

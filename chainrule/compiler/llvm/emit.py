@@ -19,6 +19,7 @@ from chainrule.compiler.kernel import (
     Accumulation,
     Instruction,
     Kernel,
+    MatrixProduct,
     Position,
     Reduction,
     Store,
@@ -55,11 +56,12 @@ class KernelEmitter(Arithmetic):
         self.functions: list[str] = []
         self.sizes: dict[str, str] = {}
         self.pointers: list[str] = []
+        self.workspace = ""
 
     # -- the module ---------------------------------------------------------------------------------------------
 
     def module(self) -> str:
-        self._load_arguments()
+        self.load_arguments()
         styles: dict[str, Callable[[], None]] = {
             "loops": self.emit_loops,
             "transpose": self.emit_transpose,
@@ -74,7 +76,8 @@ class KernelEmitter(Arithmetic):
         parts = [f'target triple = "{self.target.triple}"', *sorted(self.declarations), *self.functions, *function]
         return "\n".join(parts) + "\n"
 
-    def _load_arguments(self) -> None:
+    def load_arguments(self) -> None:
+        """Read the addresses and sizes that the kernel works on from the tables it is given."""
         count = len(self.kernel.operands)
         for number in range(count):
             slot = self.read_table("%arguments", number, "i64")
@@ -82,6 +85,9 @@ class KernelEmitter(Arithmetic):
         for number, name in enumerate(self.kernel.size_names):
             slot = self.read_table("%arguments", count + number, "i64")
             self.sizes[name] = self.read_table("%sizes", slot, "i64")
+        if isinstance(self.kernel.core, MatrixProduct):
+            slot = self.read_table("%arguments", count + len(self.kernel.size_names), "i64")
+            self.workspace = self.read_table("%buffers", slot, "ptr")
 
     def read_table(self, table: str, slot: Number, kind: str) -> str:
         place, value = self.fresh("slot"), self.fresh("in")
@@ -110,6 +116,14 @@ class KernelEmitter(Arithmetic):
         name = self.fresh("n")
         self.declare("declare i64 @llvm.smin.i64(i64, i64)")
         self.line(f"{name} = call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
+        return name
+
+    def maximum_int(self, a: Number, b: Number) -> Number:
+        if isinstance(a, int) and isinstance(b, int):
+            return max(a, b)
+        name = self.fresh("n")
+        self.declare("declare i64 @llvm.smax.i64(i64, i64)")
+        self.line(f"{name} = call i64 @llvm.smax.i64(i64 {a}, i64 {b})")
         return name
 
     def compare_int(self, condition: str, a: Number, b: Number) -> Reg:
@@ -419,12 +433,8 @@ class KernelEmitter(Arithmetic):
     def row_place(self, row: Reg, stride: Sequence[Term], count: Dim) -> Number:
         """Where a row read by number begins; numbers outside are clipped, so that no read leaves the array."""
         wide = self.cast(row, int64)
-        self.declare("declare i64 @llvm.smax.i64(i64, i64)")
-        top = self.int_op("sub", self.extent(count), 1)
-        low = self.fresh("n")
-        inside = self.minimum_int(wide.name, top)
-        self.line(f"{low} = call i64 @llvm.smax.i64(i64 {inside}, i64 0)")
-        return self.int_op("mul", low, self.place_of(stride, {}))
+        inside = self.minimum_int(wide.name, self.int_op("sub", self.extent(count), 1))
+        return self.int_op("mul", self.maximum_int(inside, 0), self.place_of(stride, {}))
 
     def emit_stores(self, values: list[Reg], lanes: Lanes, indices: dict[int, Number]) -> None:
         for store in self.kernel.stores:

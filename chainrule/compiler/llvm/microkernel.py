@@ -1,43 +1,50 @@
-"""The matrix product: register tiles over the result, a microkernel for each tile, the epilogue on the tile in L1.
+"""The matrix product: register tiles over the result, panels of the right matrix, the epilogue between the products.
 
-    for each tile of R rows x C columns of the result (divided over the workers):
-        accumulate  R x C sums in registers over all of k      (one function per tile size)
-        store the tile into a scratch of R x C elements
-        for each row of the tile: the kernel's body, reading the sum from the scratch, and its stores
+    for each panel of C columns (panels and blocks of rows divided over the workers):
+        pack      the panel's columns of the right matrix side by side, turned if they lie along k
+        for each block of R rows:
+            R x C sums in registers over all of k; meanwhile, a row at a time,
+                the epilogue of the block before (its sums lie in a scratch of R x C) and
+                a prefetch of what this block's epilogue will read
+            store the sums into the scratch
+
+So divisions, square roots and memory of the epilogue, such as an optimizer's update, run while the multipliers work.
+Rows and columns that fill no tile take smaller tiles, with the epilogue after them. Up to `_THIN` rows take a tile of
+one or two rows and many columns, without packing.
 
 Each sum has one accumulator, to which the products are added for k = 0, 1, 2, ..., whatever the tile: so an element of
 the result has the same bits alone or in a batch, and for any number of workers.
-An element of the left matrix is read as a scalar and spread over the lanes, so it may lie at any stride; rows of the
-right matrix are read as vectors.
+An element of the left matrix is read as a scalar and spread over the lanes, so it may lie at any stride.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chainrule.compiler.kernel import MatrixProduct
+from chainrule.compiler.kernel import MatrixProduct, Position
 from chainrule.compiler.llvm.writer import Reg, llvm_type
-from chainrule.graph.types import DType
 
 if TYPE_CHECKING:
-    from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
-
+    from chainrule.compiler.llvm.emit import KernelEmitter, Number
 
 _CACHE_LINE = 64  # bytes
+_THIN = 4  # rows up to which a product is bound by reading the right matrix once
+_THIN_VECTORS = 8
+_AHEAD = 8  # rows of the right matrix that a thin tile asks for before it needs them
 
 
 def row_counts(rows: int) -> list[int]:
-    """The tile heights: the full one, then powers of two for what is left.
+    """The heights of tiles for what is left below a full one: powers of two.
 
     Example:
         >>> row_counts(12)
-        [12, 8, 4, 2, 1]
+        [8, 4, 2, 1]
     """
     power = 1
     while power * 2 < rows:
         power *= 2
-    counts = [rows]
+    counts = []
     while power:
         counts.append(power)
         power //= 2
@@ -45,254 +52,473 @@ def row_counts(rows: int) -> list[int]:
 
 
 def emit_matrix_product(w: KernelEmitter) -> None:
-    kernel, core = w.kernel, w.kernel.core
-    assert isinstance(core, MatrixProduct)
-    rows, vectors = w.schedule.tile
-    lanes = w.schedule.lanes
-    width = vectors * lanes
-    rank = kernel.rank
-    m_loop, n_loop, k_loop = rank - 2, rank - 1, rank
-    *batch, m_extent, n_extent = w.extents(kernel.loops)
-    depth = w.extent(core.depth)
-    scratch = w.alloca(f"[{rows * width} x {llvm_type(core.dtype)}]")
-    strides = {
-        "am": w.stride(core.a_position, m_loop),
-        "ak": w.stride(core.a_position, k_loop),
-        "bk": w.stride(core.b_position, k_loop),
-    }
+    """Write the kernel of a matrix product."""
+    product = _Product(w)
+    if product.batch:
+        bounds = [w.worker_range(product.batch[0], 1), *((0, extent) for extent in product.batch[1:])]
+        w.nest(bounds, 0, lambda indices: product.emit(indices, shared=False), {})
+    else:
+        product.emit({}, shared=True)
 
-    def tile_columns(
-        n0: Number, columns: list[int], masked: Number | None, stop: Number, m0: Number, indices: dict[int, Number]
-    ) -> None:
-        """One block of up to `rows` rows at m0: whole tiles, then smaller ones."""
-        b_start = w.element(w.pointers[core.b], core.dtype, w.place_of(core.b_position.terms, {**indices, n_loop: n0}))
 
-        def tile(count: int, m: Number) -> None:
-            here = {**indices, m_loop: m}
-            a_start = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
-            emit_prefetch(w, count, n0, m, len(columns) * lanes, indices)
-            call_microkernel(w, count, columns, masked, core.dtype, a_start, b_start, scratch, depth, strides, width)
-            emit_epilogue(w, count, n0, stop, m, scratch, width, indices)
+class _Product:
+    """The names that all parts of one product's code share."""
 
-        left = w.int_op("sub", m_extent, m0)
-        full, rest, done = w.label("full"), w.label("rest"), w.label("done")
-        w.branch(w.compare_int("sge", left, rows), full, rest)
-        w.place(full)
-        tile(rows, m0)
+    def __init__(self, w: KernelEmitter):
+        kernel, core = w.kernel, w.kernel.core
+        assert isinstance(core, MatrixProduct)
+        self.w, self.kernel, self.core = w, kernel, core
+        self.rows, self.vectors = w.schedule.tile
+        self.lanes = w.schedule.lanes
+        self.width = self.vectors * self.lanes
+        rank = kernel.rank
+        self.m_loop, self.n_loop, self.k_loop = rank - 2, rank - 1, rank
+        *self.batch, self.m, self.n = w.extents(kernel.loops)
+        self.depth = w.extent(core.depth)
+        self.element = llvm_type(core.dtype)
+        self.in_rows = core.b_position.is_unit(self.n_loop)
+        widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
+        self.scratch = w.alloca(f"[{widest} x {self.element}]")
+        self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
+
+    # -- the loops over panels and blocks -------------------------------------------------------------------------
+
+    def emit(self, indices: dict[int, Number], shared: bool) -> None:
+        """All tiles of one matrix, or this worker's share of them."""
+        w = self.w
+        if not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
+            self.emit_panels(indices, 0, shared)
+            return
+        thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
+        w.branch(w.compare_int("sle", self.m, _THIN), thin, wide)
+        w.place(thin)
+        self.emit_thin(indices, shared)
         w.jump(done)
-        w.place(rest)
-        m: Number = m0
-        for count in row_counts(rows)[1:]:
-            bit = w.int_op("sub", m_extent, m)
-            following = w.fresh("m")
-            before, then, after = w.label("have"), w.label("tile"), w.label("after")
+        w.place(wide)
+        if not isinstance(self.m, int):
+            self.emit_panels(indices, 0, shared)
+        w.jump(done)
+        w.place(done)
+
+    def emit_panels(self, indices: dict[int, Number], begin: Number, shared: bool) -> None:
+        """Tiles over the columns from `begin`."""
+        w = self.w
+        columns = w.int_op("sub", self.n, begin)
+        blocks = w.int_op("udiv", w.int_op("add", self.m, self.rows - 1), self.rows)
+        panels = w.int_op("udiv", w.int_op("add", columns, self.width - 1), self.width)
+        whole = w.int_op("udiv", columns, self.width)
+        total = w.int_op("mul", blocks, panels)
+        start, stop = w.worker_range(total, 1) if shared else (0, total)
+        some = blocks if isinstance(blocks, int) else w.maximum_int(blocks, 1)  # no rows: nothing to divide
+        first = w.int_op("udiv", start, some)
+        last = w.int_op("udiv", w.int_op("sub", w.int_op("add", stop, some), 1), some)
+
+        def panel_range(panel: Number) -> tuple[Number, Number]:
+            skipped = w.int_op("mul", panel, blocks)
+            low = w.maximum_int(w.int_op("sub", start, skipped), 0)
+            return low, w.minimum_int(w.int_op("sub", stop, skipped), blocks)
+
+        if not isinstance(whole, int) or whole:
+            w.line(f"store i64 -1, ptr {self.before_m}, align 8")
+            with w.loop(first, w.minimum_int(last, whole)) as panel:
+                n0 = w.int_op("add", begin, w.int_op("mul", panel, self.width))
+                self.emit_panel(indices, n0, panel_range(panel), self.vectors, edge=False)
+            self.flush(indices, self.vectors, edge=False)
+        if isinstance(columns, int) and columns % self.width == 0:
+            return
+        with w.when(w.compare_int("sgt", last, whole)):
+            w.line(f"store i64 -1, ptr {self.before_m}, align 8")
+            n0 = w.int_op("add", begin, w.int_op("mul", whole, self.width))
+            vectors = self.vectors
+            if isinstance(columns, int):
+                vectors = -(-(columns % self.width) // self.lanes)
+            self.emit_panel(indices, n0, panel_range(whole), vectors, edge=True)
+            if w.target.has_masks:
+                self.flush(indices, vectors, edge=True)
+
+    def emit_panel(
+        self, indices: dict[int, Number], n0: Number, blocks: tuple[Number, Number], vectors: int, edge: bool
+    ) -> None:
+        """The blocks of rows of one panel."""
+        w, core = self.w, self.core
+        start = w.element(
+            w.pointers[core.b], core.dtype, w.place_of(core.b_position.terms, {**indices, self.n_loop: n0})
+        )
+        pointer, stride = start, w.stride(core.b_position, self.k_loop)
+        much = isinstance(self.m, int) and self.m > 2 * self.rows
+        little = isinstance(self.m, int) and self.m <= 2 * self.rows
+        if edge or not self.in_rows or much:
+            self.emit_packing(indices, n0, vectors, edge)
+            pointer, stride = w.workspace, vectors * self.lanes
+        elif not little:
+            pack, direct, ready = w.label("pack"), w.label("direct"), w.label("ready")
+            w.branch(w.compare_int("sgt", self.m, 2 * self.rows), pack, direct)
+            w.place(pack)
+            self.emit_packing(indices, n0, vectors, edge)
+            packed = w.label("packed")
+            w.jump(packed)
+            w.place(packed)
+            w.jump(ready)
+            w.place(direct)
+            w.jump(ready)
+            w.place(ready)
+            pointer, chosen = w.fresh("panel"), w.fresh("bk")
+            w.line(f"{pointer} = phi ptr [ {w.workspace}, %{packed} ], [ {start}, %{direct} ]")
+            w.line(f"{chosen} = phi i64 [ {self.width}, %{packed} ], [ {stride}, %{direct} ]")
+            stride = chosen
+        full = w.int_op("udiv", self.m, self.rows)
+        low, high = blocks
+        overlapped = not edge or w.target.has_masks
+
+        def tile(m: Number, count: int) -> None:
+            a = w.element(
+                w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, {**indices, self.m_loop: m})
+            )
+            if count == self.rows and overlapped:
+                self.call_tile(count, vectors, edge, (a, pointer, stride, self.depth, m, n0), indices)
+                w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
+                w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
+                return
+            aside = w.alloca(f"[{self.rows * self.width} x {self.element}]")
+            self.call_plain(count, vectors, a, pointer, stride, aside)
+            stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
+            self.call_epilogue(aside, count, vectors * self.lanes, m, n0, stop, indices)
+
+        if not isinstance(self.m, int) or self.m >= self.rows:
+            with w.loop(low, w.minimum_int(high, full)) as block:
+                tile(w.int_op("mul", block, self.rows), self.rows)
+        if isinstance(self.m, int) and self.m % self.rows == 0:
+            return
+        with w.when(w.compare_int("sgt", high, full)):
+            self.emit_left_over(w.int_op("mul", full, self.rows), tile)
+
+    def emit_left_over(self, m: Number, tile: Callable[[Number, int], None]) -> None:
+        """The rows from m on, fewer than a full tile's: tiles of 8, 4, 2, 1 rows."""
+        w = self.w
+        for count in row_counts(self.rows):
+            if isinstance(m, int) and isinstance(self.m, int):
+                if self.m - m >= count:
+                    tile(m, count)
+                    m += count
+                continue
+            before, then, ended, after = w.label("have"), w.label("tile"), w.label("ended"), w.label("after")
             w.jump(before)
             w.place(before)
-            w.branch(w.compare_int("sge", bit, count), then, after)
+            w.branch(w.compare_int("sge", w.int_op("sub", self.m, m), count), then, after)
             w.place(then)
-            tile(count, m)
-            ended = w.label("ended")
+            tile(m, count)
             w.jump(ended)
             w.place(ended)
             advanced = w.int_op("add", m, count)
             w.jump(after)
             w.place(after)
+            following = w.fresh("m")
             w.line(f"{following} = phi i64 [ {m}, %{before} ], [ {advanced}, %{ended} ]")
             m = following
-        w.jump(done)
-        w.place(done)
 
-    def tiles(indices: dict[int, Number], split: bool) -> None:
-        blocks = w.int_op("udiv", w.int_op("add", m_extent, rows - 1), rows)
-        panels = w.int_op("udiv", w.int_op("add", n_extent, width - 1), width)
-        total = w.int_op("mul", blocks, panels)
-        start, stop = w.worker_range(total, 1) if split else (0, total)
-        with w.loop(start, stop) as number:
-            panel = w.int_op("udiv", number, blocks)
-            m0 = w.int_op("mul", w.int_op("sub", number, w.int_op("mul", panel, blocks)), rows)
+    def emit_thin(self, indices: dict[int, Number], shared: bool) -> None:
+        """Few rows: wide tiles that read the right matrix as it lies, then panels for the last columns."""
+        w, core = self.w, self.core
+        width = _THIN_VECTORS * self.lanes
+        panels = w.int_op("udiv", self.n, width)
+        start, stop = w.worker_range(panels, 1) if shared else (0, panels)
+        stride = w.stride(core.b_position, self.k_loop)
+        with w.loop(start, stop) as panel:
             n0 = w.int_op("mul", panel, width)
-            end = w.minimum_int(w.int_op("add", n0, width), n_extent)
-            if isinstance(n_extent, int) and n_extent % width == 0:
-                tile_columns(n0, [lanes] * vectors, None, w.int_op("add", n0, width), m0, indices)
-                return
-            whole, edge, done = w.label("whole"), w.label("edge"), w.label("done")
-            w.branch(w.compare_int("sle", w.int_op("add", n0, width), n_extent), whole, edge)
-            w.place(whole)
-            if not isinstance(n_extent, int) or n_extent >= width:
-                tile_columns(n0, [lanes] * vectors, None, w.int_op("add", n0, width), m0, indices)
-            w.jump(done)
-            w.place(edge)
-            count = w.int_op("sub", end, n0)
-            if isinstance(n_extent, int):
-                left = n_extent % width
-                columns, masked = edge_columns(left, lanes, w.target.has_masks)
-                tile_columns(n0, columns, left if masked else None, end, m0, indices)
-            else:
-                tile_columns(n0, [lanes] * vectors, count, end, m0, indices)
-            w.jump(done)
-            w.place(done)
+            b = w.element(
+                w.pointers[core.b], core.dtype, w.place_of(core.b_position.terms, {**indices, self.n_loop: n0})
+            )
 
-    if batch:
-        bounds = [w.worker_range(batch[0], 1), *((0, extent) for extent in batch[1:])]
-        w.nest(bounds, 0, lambda indices: tiles(indices, False), {})
-    else:
-        tiles({}, True)
+            def tile(m: Number, count: int) -> None:
+                here = {**indices, self.m_loop: m}
+                a = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
+                self.call_plain(count, _THIN_VECTORS, a, b, stride, self.scratch)
+                self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
+            pairs = w.int_op("udiv", self.m, 2)
+            if not isinstance(pairs, int) or pairs:
+                with w.loop(0, pairs) as pair:
+                    tile(w.int_op("mul", pair, 2), 2)
+            if not isinstance(self.m, int) or self.m % 2:
+                odd = w.int_op("mul", pairs, 2)
+                with w.when(w.compare_int("slt", odd, self.m)):
+                    tile(odd, 1)
+        if not isinstance(self.n, int) or self.n % width:
+            self.emit_panels(indices, w.int_op("mul", panels, width), shared)
 
-def edge_columns(left: int, lanes: int, has_masks: bool) -> tuple[list[int], bool]:
-    """Vectors for the last columns: with masks whole ones, the last partly used; without, scalars for the rest."""
-    if has_masks:
-        return [lanes] * -(-left // lanes), left % lanes != 0
-    return [lanes] * (left // lanes) + [1] * (left % lanes), False
+    def flush(self, indices: dict[int, Number], vectors: int, edge: bool) -> None:
+        """The epilogue of the last tile, with nothing beside it."""
+        w = self.w
+        m, n0 = w.fresh("m"), w.fresh("n")
+        w.line(f"{m} = load i64, ptr {self.before_m}, align 8")
+        with w.when(w.compare_int("sge", m, 0)):
+            w.line(f"{n0} = load i64, ptr {self.before_n}, align 8")
+            width = vectors * self.lanes
+            stop = self.n if edge else w.int_op("add", n0, width)
+            self.call_epilogue(self.scratch, self.rows, width, m, n0, stop, indices)
 
+    # -- packing --------------------------------------------------------------------------------------------------
 
-def call_microkernel(
-    w: KernelEmitter,
-    count: int,
-    columns: Sequence[int],
-    masked: Number | None,
-    dtype: DType,
-    a: str,
-    b: str,
-    scratch: str,
-    depth: Number,
-    strides: dict[str, Number],
-    width: int,
-) -> None:
-    """Call the function for this tile size, written at first use. Strides known now are written into it."""
-    shape = f"{count}x{'_'.join(map(str, columns))}{'m' if masked is not None else ''}"
-    name = f"{w.name}.tile{shape}"
-    open_strides = [key for key, value in strides.items() if not isinstance(value, int)]
-    if not any(f"@{name}(" in function for function in w.functions):
-        w.functions.append(microkernel(w, name, count, columns, masked is not None, dtype, strides, width))
-    extra = "".join(f", i64 {strides[key]}" for key in open_strides)
-    left = masked if masked is not None else 0
-    w.line(f"call void @{name}(ptr {a}, ptr {b}, ptr {scratch}, i64 {depth}, i64 {left}{extra})")
+    def emit_packing(self, indices: dict[int, Number], n0: Number, vectors: int, edge: bool) -> None:
+        """``workspace[k, j] = b[k, n0 + j]``; columns behind the last repeat it, and are never stored."""
+        w, dtype, lanes = self.w, self.core.dtype, self.lanes
+        position, pointer = self.core.b_position, w.pointers[self.core.b]
+        width = vectors * lanes
+        last = w.int_op("sub", self.n, 1)
 
+        def source(k: Number, column: Number) -> str:
+            n = w.int_op("add", n0, column)
+            if edge:
+                n = w.minimum_int(n, last)
+            return w.element(pointer, dtype, w.place_of(position.terms, {**indices, self.n_loop: n, self.k_loop: k}))
 
-def microkernel(
-    outer: KernelEmitter,
-    name: str,
-    count: int,
-    columns: Sequence[int],
-    masked: bool,
-    dtype: DType,
-    strides: dict[str, Number],
-    width: int,
-) -> str:
-    """The function ``scratch[r, c] = sum over k of a[r, k] * b[k, c]`` for `count` rows and these column vectors.
+        def target(k: Number, column: Number) -> str:
+            return w.element(w.workspace, dtype, w.int_op("add", w.int_op("mul", k, width), column))
 
-    The accumulators are phi nodes of the loop over k.
-    """
-    w = type(outer)(outer.kernel, outer.target, outer.name)
-    strides = {key: value if isinstance(value, int) else f"%{key}" for key, value in strides.items()}
-    element = llvm_type(dtype)
-    masks: list[str | None] = [None] * len(columns)
-    place = 0
-    for number, lanes in enumerate(columns):
-        if masked:
-            masks[number] = w.mask(w.int_op("sub", "%left", place))
-        place += lanes
-    w.jump("start")
-    w.place("start")
-    w.jump("head")
-    w.place("head")
-    k, a, b = "%k", "%ak_now", "%bk_now"
-    sums = [[Reg(f"%sum{r}_{c}", dtype, lanes) for c, lanes in enumerate(columns)] for r in range(count)]
-    w.line(f"{k} = phi i64 [ 0, %start ], [ %k_next, %step ]")
-    w.line(f"{a} = phi ptr [ %a, %start ], [ %a_next, %step ]")
-    w.line(f"{b} = phi ptr [ %b, %start ], [ %b_next, %step ]")
-    for row in range(count):
-        for column, lanes in enumerate(columns):
+        def copy_row(k: Number) -> None:
+            with w.loop(0, width) as column:
+                w.store_run(target(k, column), w.load_run(source(k, column), dtype, 1))
+
+        if self.in_rows and (not edge or w.target.has_masks):
+            masks: list[str | None] = [None] * vectors
+            if edge:
+                left = w.int_op("sub", self.n, n0)
+                masks = [w.mask(w.int_op("sub", left, place * lanes)) for place in range(vectors)]
+            with w.loop(0, self.depth) as k:
+                base = w.element(
+                    pointer, dtype, w.place_of(position.terms, {**indices, self.n_loop: n0, self.k_loop: k})
+                )
+                for place, mask in enumerate(masks):
+                    run = w.load_run(w.element(base, dtype, place * lanes), dtype, lanes, mask)
+                    w.store_run(target(k, place * lanes), run)
+            return
+        if not position.is_unit(self.k_loop) or lanes == 1:
+            with w.loop(0, self.depth) as k:
+                copy_row(k)
+            return
+        whole = w.int_op("sub", self.depth, w.srem(self.depth, lanes))
+        with w.loop(0, whole, lanes) as k:
+            for place in range(vectors):
+                block = [w.load_run(source(k, place * lanes + lane), dtype, lanes) for lane in range(lanes)]
+                for lane, vector in enumerate(w.transpose_block(block)):
+                    w.store_run(target(w.int_op("add", k, lane), place * lanes), vector)
+        with w.loop(whole, self.depth) as k:
+            copy_row(k)
+
+    # -- calls of the functions below, each written at first use ---------------------------------------------------
+
+    def batch_arguments(self, indices: dict[int, Number]) -> str:
+        return "".join(f", i64 {indices[loop]}" for loop in range(len(self.batch)))
+
+    def define(self, name: str, write: Callable[[str], str]) -> None:
+        if not any(f"@{name}(" in function for function in self.w.functions):
+            self.w.functions.append(write(name))
+
+    def call_tile(
+        self,
+        count: int,
+        vectors: int,
+        edge: bool,
+        arguments: tuple[str, str, Number, Number, Number, Number],
+        indices: dict[int, Number],
+    ) -> None:
+        """Sums of one tile beside the epilogue of the one before."""
+        w = self.w
+        name = f"{w.name}.tile{count}x{vectors}{'edge' if edge else ''}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, edge, overlapped=True))
+        a, b, stride, depth, m, n0 = arguments
+        before_m, before_n = w.fresh("m"), w.fresh("n")
+        w.line(f"{before_m} = load i64, ptr {self.before_m}, align 8")
+        w.line(f"{before_n} = load i64, ptr {self.before_n}, align 8")
+        w.line(
+            f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
+            f"ptr {self.scratch}, i64 {depth}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}"
+            f"{self.batch_arguments(indices)})"
+        )
+
+    def call_plain(self, count: int, vectors: int, a: str, b: str, stride: Number, scratch: str) -> None:
+        """Sums of one tile."""
+        name = f"{self.w.name}.sums{count}x{vectors}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, False, overlapped=False))
+        self.w.line(
+            f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
+            f"ptr {scratch}, i64 {self.depth})"
+        )
+
+    def call_epilogue(
+        self, scratch: str, count: int, width: int, m: Number, n0: Number, stop: Number, indices: dict[int, Number]
+    ) -> None:
+        """Body and stores for the tile whose sums lie in a scratch."""
+        name = f"{self.w.name}.epilogue"
+        self.define(name, self.epilogue_function)
+        self.w.line(
+            f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {scratch}, i64 {count}, i64 {width}, "
+            f"i64 {m}, i64 {n0}, i64 {stop}{self.batch_arguments(indices)})"
+        )
+
+    # -- functions ------------------------------------------------------------------------------------------------
+
+    def function(self, name: str, parameters: str, write: Callable[[KernelEmitter], None], batch: bool) -> str:
+        """An internal function that reads the kernel's tables as the kernel does."""
+        w = type(self.w)(self.kernel, self.w.target, self.w.name)
+        w.load_arguments()
+        write(w)
+        self.w.declarations |= w.declarations
+        more = "".join(f", i64 %batch{loop}" for loop in range(len(self.batch))) if batch else ""
+        head = f"define internal void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, {parameters}{more}) noinline {{"
+        return "\n".join([head, "entry:", *w.allocas, *w.lines, "  ret void", "}"])
+
+    def batch_indices(self) -> dict[int, Number]:
+        return {loop: f"%batch{loop}" for loop in range(len(self.batch))}
+
+    def epilogue_function(self, name: str) -> str:
+        """The kernel's body on a tile of `count` rows: each row along the columns from n0 to stop."""
+
+        def write(w: KernelEmitter) -> None:
+            with w.loop(0, "%count") as row:
+                here = {**self.batch_indices(), self.m_loop: w.int_op("add", "%m", row)}
+                known = w.uniform_steps(self.kernel.body, self.n_loop, here, True)
+                base = w.int_op("mul", row, "%width")
+
+                def inside(lanes: Lanes) -> None:
+                    place = w.int_op("add", base, w.int_op("sub", lanes.start, "%n0"))
+                    total = w.load_run(w.element("%scratch", self.core.dtype, place), self.core.dtype, lanes.count)
+                    values = w.emit_steps(self.kernel.body, lanes, here, known, total)
+                    w.emit_stores(values, lanes, here)
+
+                w.along(self.n_loop, "%n0", "%stop", inside)
+
+        from chainrule.compiler.llvm.emit import Lanes
+
+        return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
+
+    def tile_function(self, name: str, count: int, vectors: int, edge: bool, overlapped: bool) -> str:
+        """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn)."""
+        dtype, lanes = self.core.dtype, self.lanes
+        width = vectors * lanes
+        pieces = count if overlapped else 1
+
+        def write(w: KernelEmitter) -> None:
+            row_stride = w.stride(self.core.a_position, self.m_loop)
+            step = w.stride(self.core.a_position, self.k_loop)
+            names = [[f"{r}_{c}" for c in range(vectors)] for r in range(count)]
+            kind = llvm_type(dtype, lanes)
+            pairs = [name for row in names for name in row]
+            chunk = w.int_op("udiv", w.int_op("add", "%depth", pieces - 1), pieces)
+            w.jump("start")
+            w.place("start")
+            w.jump("piece")
+            w.place("piece")
+            w.line("%row = phi i64 [ 0, %start ], [ %row_next, %piece_end ]")
+            w.line("%a_row = phi ptr [ %a, %start ], [ %a_now, %piece_end ]")
+            w.line("%b_row = phi ptr [ %b, %start ], [ %b_now, %piece_end ]")
             zero = "zeroinitializer" if lanes > 1 else "0.0"
-            target = sums[row][column]
-            w.line(f"{target} = phi {target.type} [ {zero}, %start ], [ {target}_next, %step ]")
-    w.line(f"%more = icmp slt i64 {k}, %depth")
-    w.line("br i1 %more, label %step, label %done")
-    w.place("step")
-    right = []
-    place = 0
-    for number, lanes in enumerate(columns):
-        right.append(w.load_run(w.element(b, dtype, place), dtype, lanes, masks[number]))
-        place += lanes
-    for row in range(count):
-        left = w.load_run(w.element(a, dtype, w.int_op("mul", strides["am"], row)), dtype, 1)
-        for column, lanes in enumerate(columns):
-            spread = left if lanes == 1 else w.splat(left, lanes)
-            total = w.fma(spread, right[column], sums[row][column])
-            w.line(f"{sums[row][column]}_next = {_copy(total)}")
-    w.line(f"%a_next = getelementptr {element}, ptr {a}, i64 {strides['ak']}")
-    w.line(f"%b_next = getelementptr {element}, ptr {b}, i64 {strides['bk']}")
-    w.line("%k_next = add i64 %k, 1")
-    w.jump("head")
-    w.place("done")
-    for row in range(count):
-        place = 0
-        for column, lanes in enumerate(columns):
-            address = w.element("%scratch", dtype, row * width + place)
-            w.line(f"store {llvm_type(dtype, lanes)} {sums[row][column]}, ptr {address}, align {dtype.bytes}")
-            place += lanes
-    outer.declarations |= w.declarations
-    extra = "".join(f", i64 {value}" for value in strides.values() if not isinstance(value, int))
-    head = f"define internal void @{name}(ptr %a, ptr %b, ptr %scratch, i64 %depth, i64 %left{extra}) noinline {{"
-    return "\n".join([head, "entry:", *w.lines, "  ret void", "}"])
+            for name in pairs:
+                w.line(f"%held{name} = phi {kind} [ {zero}, %start ], [ %sum{name}, %piece_end ]")
+            here = w.int_op("mul", "%row", chunk)
+            stop = w.minimum_int(w.int_op("add", here, chunk), "%depth")
+            w.jump("enter")
+            w.place("enter")
+            w.jump("head")
+            w.place("head")
+            w.line(f"%k = phi i64 [ {here}, %enter ], [ %k_next, %step ]")
+            w.line("%a_now = phi ptr [ %a_row, %enter ], [ %a_next, %step ]")
+            w.line("%b_now = phi ptr [ %b_row, %enter ], [ %b_next, %step ]")
+            for name in pairs:
+                w.line(f"%sum{name} = phi {kind} [ %held{name}, %enter ], [ %more{name}, %step ]")
+            w.line(f"%going = icmp slt i64 %k, {stop}")
+            w.line("br i1 %going, label %step, label %stepped")
+            w.place("step")
+            right = [w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes) for c in range(vectors)]
+            if vectors == _THIN_VECTORS:
+                self.emit_prefetch_ahead(w, width)
+            for r in range(count):
+                left = w.load_run(w.element("%a_now", dtype, w.int_op("mul", row_stride, r)), dtype, 1)
+                spread = left if lanes == 1 else w.splat(left, lanes)
+                for c in range(vectors):
+                    total = w.fma(spread, right[c], Reg(f"%sum{names[r][c]}", dtype, lanes))
+                    w.line(f"%more{names[r][c]} = {_copy(total)}")
+            w.line(f"%a_next = getelementptr {self.element}, ptr %a_now, i64 {step}")
+            w.line(f"%b_next = getelementptr {self.element}, ptr %b_now, i64 %bk")
+            w.line("%k_next = add i64 %k, 1")
+            w.jump("head")
+            w.place("stepped")
+            if overlapped:
+                self.emit_row_prefetch(w, width)
+                with w.when(w.compare_int("sge", "%pm", 0)):
+                    self.emit_row_epilogue(w, vectors, edge)
+            w.jump("piece_end")
+            w.place("piece_end")
+            w.line("%row_next = add i64 %row, 1")
+            w.line(f"%rows_left = icmp slt i64 %row_next, {pieces}")
+            w.line("br i1 %rows_left, label %piece, label %finish")
+            w.place("finish")
+            for r in range(count):
+                for c in range(vectors):
+                    address = w.element("%scratch", dtype, r * width + c * lanes)
+                    w.line(f"store {kind} %sum{names[r][c]}, ptr {address}, align {dtype.bytes}")
+
+        parameters = "ptr %a, ptr %b, i64 %bk, ptr %scratch, i64 %depth"
+        if overlapped:
+            parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn"
+        return self.function(name, parameters, write, overlapped)
+
+    def emit_row_epilogue(self, w: KernelEmitter, vectors: int, edge: bool) -> None:
+        """Body and stores for row `%row` of the tile before."""
+        from chainrule.compiler.llvm.emit import Lanes
+
+        dtype, lanes = self.core.dtype, self.lanes
+        here = {**self.batch_indices(), self.m_loop: w.int_op("add", "%pm", "%row")}
+        known = w.uniform_steps(self.kernel.body, self.n_loop, here, True)
+        base = w.int_op("mul", "%row", vectors * lanes)
+        n_extent = w.extent(self.kernel.loops[self.n_loop])
+        for c in range(vectors):
+            start = w.int_op("add", "%pn", c * lanes)
+            mask = w.mask(w.int_op("sub", n_extent, start)) if edge else None
+            where = Lanes(self.n_loop, lanes, start, mask, w.int_op("sub", n_extent, 1) if edge else 0)
+            place = w.int_op("add", base, c * lanes)
+            total = w.load_run(w.element("%scratch", dtype, place), dtype, lanes)
+            values = w.emit_steps(self.kernel.body, where, here, known, total)
+            w.emit_stores(values, where, here)
+
+    def epilogue_reads(self) -> Sequence[tuple[int, int, Position]]:
+        """Operand, bytes an element and position of the arrays that the epilogue reads once, along the columns."""
+        return [
+            (step.operand, step.dtype.bytes, step.position)
+            for step in self.kernel.body
+            if step.op == "load"
+            and not step.args
+            and step.position is not None
+            and step.position.depends_on(self.m_loop)
+            and step.position.is_unit(self.n_loop)
+        ]
+
+    def emit_row_prefetch(self, w: KernelEmitter, width: int) -> None:
+        """Ask for what the epilogue of row `%row` of this tile will read, such as weights and moments."""
+        here = {**self.batch_indices(), self.m_loop: w.int_op("add", "%m", "%row"), self.n_loop: "%n0"}
+        for operand, size, position in self.epilogue_reads():
+            place = w.int_op("mul", w.place_of(position.terms, here), size)
+            address = w.fresh("p")
+            w.line(f"{address} = getelementptr i8, ptr {w.pointers[operand]}, i64 {place}")
+            for line in range(0, width * size, _CACHE_LINE):
+                prefetch(w, address, line, write=True)
+
+    def emit_prefetch_ahead(self, w: KernelEmitter, width: int) -> None:
+        """Ask for the row of the right matrix that a thin tile needs some steps on."""
+        ahead = w.int_op("mul", "%bk", _AHEAD)
+        address = w.element("%b_now", self.core.dtype, ahead)
+        for line in range(0, width * self.core.dtype.bytes, _CACHE_LINE):
+            prefetch(w, address, line, write=False)
+
+
+def prefetch(w: KernelEmitter, address: str, offset: int, write: bool) -> None:
+    """Ask for the cache line at ``address + offset`` bytes."""
+    w.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    at = w.fresh("p")
+    w.line(f"{at} = getelementptr i8, ptr {address}, i64 {offset}")
+    w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(write)}, i32 3, i32 1)")
 
 
 def _copy(value: Reg) -> str:
     """Give a value a second name; it costs nothing in the generated code."""
     return f"select i1 true, {value.type} {value}, {value.type} {value}"
-
-
-def emit_prefetch(w: KernelEmitter, count: int, n0: Number, m: Number, width: int, indices: dict[int, Number]) -> None:
-    """Ask for what the epilogue will read, such as weights and moments, while the microkernel computes."""
-    m_loop, n_loop = w.kernel.rank - 2, w.kernel.rank - 1
-    wanted = [
-        step
-        for step in w.kernel.body
-        if step.op == "load"
-        and not step.args
-        and step.position is not None
-        and step.position.depends_on(m_loop)
-        and step.position.is_unit(n_loop)
-    ]
-    if not wanted:
-        return
-    w.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    with w.loop(0, count) as row:
-        for step in wanted:
-            assert step.position is not None
-            place = w.place_of(step.position.terms, {**indices, m_loop: w.int_op("add", m, row), n_loop: n0})
-            address = w.element(w.pointers[step.operand], step.dtype, place)
-            for line in range(0, width * step.dtype.bytes, _CACHE_LINE):
-                at = w.fresh("p")
-                w.line(f"{at} = getelementptr i8, ptr {address}, i64 {line}")
-                w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 1, i32 3, i32 1)")
-
-
-def emit_epilogue(
-    w: KernelEmitter,
-    count: int,
-    n0: Number,
-    stop: Number,
-    m: Number,
-    scratch: str,
-    width: int,
-    indices: dict[int, Number],
-) -> None:
-    """The kernel's body on a tile of `count` rows: each row along the columns from n0 to stop."""
-    kernel, core = w.kernel, w.kernel.core
-    assert isinstance(core, MatrixProduct)
-    m_loop, n_loop = kernel.rank - 2, kernel.rank - 1
-    with w.loop(0, count) as row:
-        here = {**indices, m_loop: w.int_op("add", m, row)}
-        known = w.uniform_steps(kernel.body, n_loop, here, True)
-        base = w.int_op("mul", row, width)
-
-        def inside(lanes: Lanes) -> None:
-            place = w.int_op("add", base, w.int_op("sub", lanes.start, n0))
-            address = w.element(scratch, core.dtype, place)
-            total = w.load_run(address, core.dtype, lanes.count)
-            values = w.emit_steps(kernel.body, lanes, here, known, total)
-            w.emit_stores(values, lanes, here)
-
-        w.along(n_loop, n0, stop, inside)

@@ -1,0 +1,30 @@
+"""JAX as most scripts have it: one compiled step, called for each batch; the losses are read once an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from workloads import Workload, make_data
+
+from frameworks.jax_network import initial_state, make_step
+
+
+def trainer(workload: Workload) -> Iterator[float]:
+    """Each `next` trains one epoch and gives its mean loss."""
+    x, y = make_data(workload)
+    starts = range(0, workload.rows, workload.batch)
+    batches = [(jnp.asarray(x[at : at + workload.batch]), jnp.asarray(y[at : at + workload.batch])) for at in starts]
+    counts = np.array([len(batch[0]) for batch in batches])
+    del x, y
+    step = jax.jit(make_step(workload), donate_argnums=0)
+    state = initial_state(workload)
+    while True:
+        losses = []
+        for batch in batches:
+            state, loss = step(state, batch)
+            losses.append(loss)
+        jax.block_until_ready(state)
+        yield float(np.dot(jax.device_get(losses), counts)) / workload.rows

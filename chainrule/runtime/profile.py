@@ -1,0 +1,179 @@
+"""Profile: where the time of a program goes, row by row, against what the machine can do.
+
+Each row's kernel is timed with the processor's own counter while the program runs as it always does. Beside the time
+stand three lower limits: its arithmetic at the measured peak, its bytes at the memory's bandwidth, and the cost of a
+call. The largest is what bounds the row; how near the row comes to it is its share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.compiler.cost import count_operations, count_traffic
+from chainrule.graph.types import OpenDim
+from chainrule.runtime.executable import Executable
+from chainrule.runtime.machine import Machine, measure_machine
+
+_CALL_SECONDS = 30e-9
+"""About what calling a kernel costs that does nothing."""
+
+
+@dataclass(frozen=True)
+class RowProfile:
+    """One row of a program, for one step.
+
+    Args:
+        seconds: in the kernel, of the slowest worker.
+        waiting: seconds of the first worker at the barrier before it.
+        operations, traffic: arithmetic operations and bytes.
+        team: workers that share the row.
+        bound: ``arithmetic``, ``memory`` or ``call``.
+        share: the bounding limit over the time; of the arithmetic peak of the workers in the team.
+    """
+
+    row: int
+    kernel: int
+    family: str
+    scope: str
+    seconds: float
+    waiting: float
+    operations: int
+    traffic: int
+    team: int
+    bound: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profiled program.
+
+    Args:
+        seconds: a whole step by the clock.
+        peak_share: all operations over what the machine could have done in that time.
+    """
+
+    name: str
+    machine: Machine
+    steps: int
+    seconds: float
+    rows: tuple[RowProfile, ...]
+
+    @property
+    def operations(self) -> int:
+        return sum(row.operations for row in self.rows)
+
+    @property
+    def peak_share(self) -> float:
+        return self.operations / self.seconds / (self.machine.peak_gflops * 1e9)
+
+    def __str__(self) -> str:
+        return format_profile(self)
+
+
+def profile_steps(
+    executable: Executable,
+    arrays: Sequence[Any],
+    *,
+    batch_size: int,
+    steps: int,
+    machine: Machine | None = None,
+) -> Profile:
+    """Run `steps` steps and measure each row of the program.
+
+    Args:
+        arrays: as for `Executable.run_steps`; the Variables change as in training.
+        machine: limits measured before; measured now by default.
+    """
+    limits = machine or measure_machine(executable.workers)
+    program = executable.program
+    executable.run_steps(arrays, batch_size=batch_size, first=0, count=1)
+    times = np.zeros((executable.workers, 2, len(program.rows)), dtype=np.int64)
+    began = time.perf_counter()
+    executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps)
+    plain = (time.perf_counter() - began) / steps
+    began = time.perf_counter()
+    executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps, times=times)
+    timed = time.perf_counter() - began
+    # The first worker is in a kernel or at a barrier nearly all the time: that gives the length of a tick.
+    ticks = times[0].sum()
+    tick = timed / ticks if ticks else 0.0
+    sizes = dict(executable.capacity)
+    sizes.update({dim.name: batch_size for dim in _order_dims(executable)})
+    teams = executable.teams()
+    rows = []
+    for number, row in enumerate(program.rows):
+        kernel = program.kernels[row.kernel]
+        seconds = float(times[: teams[number], 0, number].max()) * tick / steps
+        operations, traffic = count_operations(kernel, sizes), count_traffic(kernel, sizes)
+        peak = limits.peak_gflops * 1e9 * teams[number] / limits.workers
+        least = {
+            "arithmetic": operations / peak,
+            "memory": traffic / (limits.bandwidth_gbs * 1e9 * teams[number] / limits.workers),
+            "call": _CALL_SECONDS,
+        }
+        bound = max(least, key=lambda name: least[name])
+        rows.append(
+            RowProfile(
+                number,
+                row.kernel,
+                kernel.family,
+                row.scope,
+                seconds,
+                float(times[0, 1, number]) * tick / steps,
+                operations,
+                traffic,
+                teams[number],
+                bound,
+                least[bound] / seconds if seconds else 0.0,
+            )
+        )
+    return Profile(program.name, limits, steps, plain, tuple(rows))
+
+
+def _order_dims(executable: Executable) -> list[OpenDim]:
+    """The open dimension of the order of rows: the batch."""
+    shape = executable.traced.graph.inputs[executable.traced.arguments - 1].shape
+    return [dim for dim in shape if isinstance(dim, OpenDim)]
+
+
+def format_profile(profile: Profile) -> str:
+    """The table that ``chainrule profile`` prints: 80 columns."""
+    lines = [
+        profile.machine.describe(),
+        f"{profile.name}: {format_seconds(profile.seconds)} a step, {profile.operations / profile.seconds / 1e9:.0f} "
+        f"GFLOP/s, {profile.peak_share:.0%} of the peak (mean of {profile.steps} steps)",
+        "",
+        f"{'row':>3} {'kernel':<14}{'scope':<21}{'time':>9}{'wait':>8}{'GFLOP/s':>8}{'GB/s':>6}  bound",
+    ]
+    for row in profile.rows:
+        rate = row.operations / row.seconds / 1e9 if row.seconds else 0.0
+        moved = row.traffic / row.seconds / 1e9 if row.seconds else 0.0
+        scope = row.scope if len(row.scope) <= 20 else "…" + row.scope[-19:]
+        name = f"{row.kernel} {row.family}"
+        lines.append(
+            f"{row.row:>3} {name:<14}{scope:<21}{format_seconds(row.seconds):>9}{format_seconds(row.waiting):>8}"
+            f"{rate:>8.1f}{moved:>6.1f}  {row.share:.0%} of {row.bound}"
+        )
+    inside, waiting = sum(row.seconds for row in profile.rows), sum(row.waiting for row in profile.rows)
+    lines += ["", f"in kernels {format_seconds(inside)}, waiting at barriers {format_seconds(waiting)}"]
+    return "\n".join(lines)
+
+
+def format_seconds(seconds: float) -> str:
+    """A time with three figures.
+
+    Example:
+        >>> format_seconds(0.00104)
+        '1.04 ms'
+    """
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            value = seconds / scale
+            return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
