@@ -167,6 +167,7 @@ class _Product:
             w.line(f"{chosen} = phi i64 [ {self.width}, %{packed} ], [ {stride}, %{direct} ]")
             stride = chosen
         full = w.int_op("udiv", self.m, self.rows)
+        units, share, following = self.plan_prefetch(indices, n0, vectors, full)
         low, high = blocks
         overlapped = not edge or w.target.has_masks
 
@@ -175,7 +176,10 @@ class _Product:
                 w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, {**indices, self.m_loop: m})
             )
             if count == self.rows and overlapped:
-                self.call_tile(count, vectors, edge, (a, pointer, stride, self.depth, m, n0), indices)
+                unit = w.int_op("mul", m, share)
+                self.call_tile(
+                    count, vectors, edge, (a, pointer, stride, m, n0, following, unit, share, units), indices
+                )
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
                 return
@@ -191,6 +195,30 @@ class _Product:
             return
         with w.when(w.compare_int("sgt", high, full)):
             self.emit_left_over(w.int_op("mul", full, self.rows), tile)
+
+    def plan_prefetch(
+        self, indices: dict[int, Number], n0: Number, vectors: int, full: Number
+    ) -> tuple[Number, Number, str]:
+        """How the next panel is asked for while this one is multiplied: units in all, units a row, its address.
+
+        A unit is one row of the panel, or, where columns lie along k, a cache line of each column.
+        """
+        w, core = self.w, self.core
+        after = w.int_op("add", n0, vectors * self.lanes)
+        place = w.place_of(core.b_position.terms, {**indices, self.n_loop: after})
+        following = w.element(w.pointers[core.b], core.dtype, place)
+        units = self.depth
+        if not self.in_rows:
+            per_line = _CACHE_LINE // core.dtype.bytes
+            units = w.int_op("udiv", w.int_op("add", units, per_line - 1), per_line)
+        rows = w.int_op("mul", full, self.rows)
+        some = w.maximum_int(rows, 1)
+        share = w.int_op("udiv", w.int_op("sub", w.int_op("add", units, some), 1), some)
+        # Nothing is asked for behind the last column.
+        within = w.compare_int("sle", w.int_op("add", after, vectors * self.lanes), self.n)
+        chosen = w.fresh("units")
+        w.line(f"{chosen} = select i1 {within}, i64 {units}, i64 0")
+        return chosen, share, following
 
     def emit_left_over(self, m: Number, tile: Callable[[Number, int], None]) -> None:
         """The rows from m on, fewer than a full tile's: tiles of 8, 4, 2, 1 rows."""
@@ -319,21 +347,21 @@ class _Product:
         count: int,
         vectors: int,
         edge: bool,
-        arguments: tuple[str, str, Number, Number, Number, Number],
+        arguments: tuple[str, str, Number, Number, Number, str, Number, Number, Number],
         indices: dict[int, Number],
     ) -> None:
         """Sums of one tile beside the epilogue of the one before."""
         w = self.w
         name = f"{w.name}.tile{count}x{vectors}{'edge' if edge else ''}"
         self.define(name, lambda name: self.tile_function(name, count, vectors, edge, overlapped=True))
-        a, b, stride, depth, m, n0 = arguments
+        a, b, stride, m, n0, following, unit, share, units = arguments
         before_m, before_n = w.fresh("m"), w.fresh("n")
         w.line(f"{before_m} = load i64, ptr {self.before_m}, align 8")
         w.line(f"{before_n} = load i64, ptr {self.before_n}, align 8")
         w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {self.scratch}, i64 {depth}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}"
-            f"{self.batch_arguments(indices)})"
+            f"ptr {self.scratch}, i64 {self.depth}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}, "
+            f"ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
         )
 
     def call_plain(self, count: int, vectors: int, a: str, b: str, stride: Number, scratch: str) -> None:
@@ -445,6 +473,7 @@ class _Product:
             w.place("stepped")
             if overlapped:
                 self.emit_row_prefetch(w, width)
+                self.emit_panel_prefetch(w, width)
                 with w.when(w.compare_int("sge", "%pm", 0)):
                     self.emit_row_epilogue(w, vectors, edge)
             w.jump("piece_end")
@@ -460,7 +489,7 @@ class _Product:
 
         parameters = "ptr %a, ptr %b, i64 %bk, ptr %scratch, i64 %depth"
         if overlapped:
-            parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn"
+            parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn, ptr %following, i64 %unit, i64 %share, i64 %units"
         return self.function(name, parameters, write, overlapped)
 
     def emit_row_epilogue(self, w: KernelEmitter, vectors: int, edge: bool) -> None:
@@ -503,6 +532,25 @@ class _Product:
             for line in range(0, width * size, _CACHE_LINE):
                 prefetch(w, address, line, write=True)
 
+    def emit_panel_prefetch(self, w: KernelEmitter, width: int) -> None:
+        """Ask for this row's share of the next panel."""
+        size = self.core.dtype.bytes
+        if not self.in_rows and not self.core.b_position.is_unit(self.k_loop):
+            return
+        first = w.int_op("add", "%unit", w.int_op("mul", "%row", "%share"))
+        last = w.minimum_int(w.int_op("add", first, "%share"), "%units")
+        along = w.stride(self.core.b_position, self.k_loop if self.in_rows else self.n_loop)
+        with w.loop(first, last) as unit:
+            if self.in_rows:
+                address = w.element("%following", self.core.dtype, w.int_op("mul", unit, along))
+                for line in range(0, width * size, _CACHE_LINE):
+                    prefetch(w, address, line, write=False, level=2)
+            else:
+                address = w.element("%following", self.core.dtype, w.int_op("mul", unit, _CACHE_LINE // size))
+                for column in range(width):
+                    place = w.element(address, self.core.dtype, w.int_op("mul", along, column))
+                    prefetch(w, place, 0, write=False, level=2)
+
     def emit_prefetch_ahead(self, w: KernelEmitter, width: int) -> None:
         """Ask for the row of the right matrix that a thin tile needs some steps on."""
         ahead = w.int_op("mul", "%bk", _AHEAD)
@@ -511,12 +559,12 @@ class _Product:
             prefetch(w, address, line, write=False)
 
 
-def prefetch(w: KernelEmitter, address: str, offset: int, write: bool) -> None:
-    """Ask for the cache line at ``address + offset`` bytes."""
+def prefetch(w: KernelEmitter, address: str, offset: int, write: bool, level: int = 3) -> None:
+    """Ask for the cache line at ``address + offset`` bytes, into the first cache (3) or the second (2)."""
     w.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     at = w.fresh("p")
     w.line(f"{at} = getelementptr i8, ptr {address}, i64 {offset}")
-    w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(write)}, i32 3, i32 1)")
+    w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(write)}, i32 {level}, i32 1)")
 
 
 def _copy(value: Reg) -> str:
