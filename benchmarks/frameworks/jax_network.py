@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from workloads import BETA_1, BETA_2, EPSILON, Workload, initial_weights
+from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights
 
 
 def make_forward(workload: Workload) -> Any:
@@ -37,7 +37,7 @@ def make_step(workload: Workload) -> Any:
         weights, means, squares, count = state
         loss, gradients = jax.value_and_grad(mean_loss)(weights, *batch)
         count = count + 1
-        rate = workload.rate * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
+        rate = RATE * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
         means = [m + (1 - BETA_1) * (g - m) for m, g in zip(means, gradients, strict=True)]
         squares = [v + (1 - BETA_2) * (g * g - v) for v, g in zip(squares, gradients, strict=True)]
         weights = [w - rate * m / (jnp.sqrt(v) + EPSILON) for w, m, v in zip(weights, means, squares, strict=True)]

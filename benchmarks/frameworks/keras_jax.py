@@ -9,7 +9,7 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "jax"
 
 import keras  # type: ignore[import-untyped]
-from workloads import BETA_1, BETA_2, EPSILON, Workload, initial_weights, make_data
+from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
 
 
 def make_model(workload: Workload) -> Any:
@@ -22,7 +22,7 @@ def make_model(workload: Workload) -> Any:
     model = keras.Model(given, keras.layers.Dense(outputs)(x))
     model.set_weights(initial_weights(workload))
     model.compile(
-        optimizer=keras.optimizers.Adam(workload.rate, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON),
+        optimizer=keras.optimizers.Adam(RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON),
         loss="mse" if workload.loss == "mse" else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from workloads import BETA_1, BETA_2, EPSILON, Workload, initial_weights, make_data
+from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
 
 import chainrule as cr
 
@@ -42,7 +42,7 @@ def make_model(workload: Workload) -> cr.Sequential:
     model = cr.Sequential([*layers, cr.layers.Dense(outputs)])
     model.set_weights(initial_weights(workload))
     model.compile(
-        optimizer=cr.optimizers.Adam(workload.rate, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON),
+        optimizer=cr.optimizers.Adam(RATE, beta_1=BETA_1, beta_2=BETA_2, epsilon=EPSILON),
         loss="mse" if workload.loss == "mse" else cr.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return model

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor  # type: ignore[import-untyped]
-from workloads import BETA_1, BETA_2, EPSILON, Workload, initial_weights, make_data
+from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
 
 
 def trainer(workload: Workload) -> Iterator[float]:
@@ -26,7 +26,7 @@ def trainer(workload: Workload) -> Iterator[float]:
         solver="adam",
         alpha=0.0,
         batch_size=workload.batch,
-        learning_rate_init=workload.rate,
+        learning_rate_init=RATE,
         beta_1=BETA_1,
         beta_2=BETA_2,
         epsilon=EPSILON * workload.sizes[-1] / 2 if squared else EPSILON,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from workloads import BETA_1, BETA_2, EPSILON, Workload, initial_weights, make_data
+from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
 
 
 class Residual(torch.nn.Module):
@@ -51,7 +51,7 @@ def trainer(workload: Workload) -> Iterator[float]:
     if workload.loss != "mse":
         y = y.long()
     model = make_model(workload)
-    optimizer = torch.optim.Adam(model.parameters(), lr=workload.rate, betas=(BETA_1, BETA_2), eps=EPSILON, fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(BETA_1, BETA_2), eps=EPSILON, fused=True)
     criterion = torch.nn.MSELoss() if workload.loss == "mse" else torch.nn.CrossEntropyLoss()
     while True:
         total = torch.zeros(())

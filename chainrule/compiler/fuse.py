@@ -51,6 +51,7 @@ from chainrule.graph.types import Shape
 _FREE = frozenset({"iota", "dim_size"})
 _REGIONS = frozenset({"pad", "concatenate"})
 _LONGEST_CHAIN = 48  # nodes inlined into one another before one is kept, so that bodies stay bounded
+_WINDOW = 8
 
 
 @dataclass(eq=False)
@@ -352,7 +353,11 @@ def _reads_input_straight(root: Node, target: Node, home: Mapping[Node, Group]) 
 
 
 def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
-    """A topological order, the earliest created first where there is a choice."""
+    """A topological order in which neighbours are independent where they can be, so that workers seldom wait.
+
+    Before: dx2, dw2, db2, dx1, dw1, …, where dw2 overwrites weights that dx2 reads; after: dx2 | dw2, db2, dx1 | ….
+    A group is moved forward by at most `_WINDOW` places, so that arrays do not live much longer.
+    """
     waiting = {group.number: bin(dependencies.after[group.number]).count("1") for group in groups}
     followers: dict[int, list[int]] = {group.number: [] for group in groups}
     for group in groups:
@@ -363,14 +368,18 @@ def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
             mask ^= low
     ready = [number for number, count in waiting.items() if count == 0]
     heapq.heapify(ready)
-    order = []
+    order: list[Group] = []
     while ready:
-        number = heapq.heappop(ready)
-        order.append(groups[number])
-        for follower in followers[number]:
-            waiting[follower] -= 1
-            if waiting[follower] == 0:
-                heapq.heappush(ready, follower)
+        epoch = []
+        first = ready[0]
+        while ready and ready[0] <= first + _WINDOW:
+            epoch.append(heapq.heappop(ready))
+        for number in epoch:
+            order.append(groups[number])
+            for follower in followers[number]:
+                waiting[follower] -= 1
+                if waiting[follower] == 0:
+                    heapq.heappush(ready, follower)
     assert len(order) == len(groups), "the groups depend on each other in a circle"
     return order
 

@@ -29,22 +29,40 @@ def count_bytes(program: Program, buffer: int, sizes: Mapping[str, int]) -> int:
     return count
 
 
-def find_lifetimes(program: Program) -> dict[int, tuple[int, int]]:
-    """The first and the last row that touch each temporary."""
+def find_epochs(program: Program) -> list[int]:
+    """Between which barriers each row runs if each array has its own memory: rows of one epoch are independent."""
+    epochs = []
+    epoch = 0
+    read: set[int] = set()
+    written: set[int] = set()
+    for row in program.rows:
+        operands = program.kernels[row.kernel].operands
+        writes = {buffer for operand, buffer in zip(operands, row.buffers, strict=True) if operand.written}
+        if written & set(row.buffers) or read & writes:
+            epoch += 1
+            read, written = set(), set()
+        read |= set(row.buffers)
+        written |= writes
+        epochs.append(epoch)
+    return epochs
+
+
+def find_lifetimes(program: Program, epochs: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The first and the last epoch in which each temporary is touched."""
     lifetimes: dict[int, tuple[int, int]] = {}
-    for number, row in enumerate(program.rows):
+    for epoch, row in zip(epochs, program.rows, strict=True):
         for buffer in row.buffers:
             if program.buffers[buffer].role == "temporary":
-                first, _ = lifetimes.get(buffer, (number, number))
-                lifetimes[buffer] = (first, number)
+                first, _ = lifetimes.get(buffer, (epoch, epoch))
+                lifetimes[buffer] = (first, epoch)
     return lifetimes
 
 
-def plan_memory(program: Program, sizes: Mapping[str, int]) -> MemoryPlan:
-    """Place the largest first, each at the lowest offset free for its whole life."""
-    lifetimes = find_lifetimes(program)
+def plan_memory(program: Program, epochs: Sequence[int], sizes: Mapping[str, int]) -> MemoryPlan:
+    """Place the largest first, each at the lowest offset free in all epochs of its life."""
+    lifetimes = find_lifetimes(program, epochs)
     rounded = {buffer: -(-count_bytes(program, buffer, sizes) // ALIGNMENT) * ALIGNMENT for buffer in lifetimes}
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first row, last row
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first epoch, last epoch
     offsets: dict[int, int] = {}
     for buffer in sorted(lifetimes, key=lambda number: (-rounded[number], number)):
         first, last = lifetimes[buffer]

@@ -1,12 +1,14 @@
 """An executable: a compiled program bound to memory, called with arrays.
 
-Binding gives each open dimension a size, places the temporaries, decides which rows are shared by the workers and
-where these must wait; it is done again only when a larger batch comes. Variables are read and updated where they lie.
+A `Binding` gives each open dimension a size, places the temporaries and decides which rows of the program are worth
+sharing; it is done again only when a larger batch comes. A `Crew` is what a number of workers needs to run it. Which
+number is the fastest is for `Pace` to find out. Variables are read and updated where they lie.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +18,7 @@ from chainrule import settings
 from chainrule.compiler.cost import estimate_work
 from chainrule.compiler.kernel import Kernel
 from chainrule.compiler.llvm.emit import emit_kernel
-from chainrule.compiler.memory import count_bytes, count_workspace, find_barriers, plan_memory
+from chainrule.compiler.memory import count_bytes, count_workspace, find_barriers, find_epochs, plan_memory
 from chainrule.compiler.pipeline import compile_graph
 from chainrule.compiler.program import Program
 from chainrule.compiler.target import Target
@@ -26,52 +28,79 @@ from chainrule.graph.shapes import match_sizes
 from chainrule.graph.tracing import TracedFunction
 from chainrule.graph.types import OpenDim, bind_shape
 from chainrule.runtime import cache, engine
+from chainrule.runtime.pace import Pace
 from chainrule.runtime.runner import Control, RowWord, runner_text
 from chainrule.runtime.workers import pool_for, yield_address
 
-_WORTH_SHARING = 40_000
+_WORTH_A_BARRIER = 40_000
 """Estimated work above which a row is divided over the workers; below, meeting at a barrier costs more."""
+
+_WORTH_SHARING = 4_000
+"""The same for a row that runs between the same barriers as one that is worth it."""
 
 _GAP = 4096 + 128
 """Bytes between what different workers write, so that their lines fall on different places of a cache."""
 
 
 class Binding:
-    """A program's memory for sizes up to these, and the tables that the native loop reads.
-
-    Each worker has a row of its own in `buffers`, `sizes` and `control`, since the place and the size of a batch
-    change from step to step while the workers are not always at the same row of the program.
-    """
+    """A program's memory, for sizes up to these, and the crews that may work on it."""
 
     def __init__(self, executable: Executable, capacity: dict[str, int]):
         program = executable.program
-        self.capacity = capacity
-        plan = plan_memory(program, capacity)
+        self.executable, self.program, self.capacity = executable, program, capacity
+        epochs = find_epochs(program)
+        plan = plan_memory(program, epochs, capacity)
         self.block = aligned_empty((plan.size,))
-        count = len(program.buffers)
-        addresses = np.zeros(count, dtype=np.int64)
-        spans: list[tuple[int, int]] = []
+        self.addresses = np.zeros(len(program.buffers) + 1, dtype=np.int64)
+        self.spans: list[tuple[int, int]] = []
         self.keep: list[np.ndarray] = []
         for number, buffer in enumerate(program.buffers):
             if buffer.role == "temporary" and number in plan.offsets:
-                addresses[number] = self.block.ctypes.data + plan.offsets[number]
-                length = count_bytes(program, number, capacity)
-                spans.append((int(addresses[number]), int(addresses[number]) + length))
+                start = self.block.ctypes.data + plan.offsets[number]
+                self.addresses[number] = start
+                self.spans.append((start, start + count_bytes(program, number, capacity)))
                 continue
             if buffer.role == "constant":
                 assert buffer.array is not None
                 array = np.ascontiguousarray(buffer.array)
                 self.keep.append(array)
-                addresses[number] = array.ctypes.data
+                self.addresses[number] = array.ctypes.data
             # Arguments and results change from call to call; each gets a span that meets no other.
-            spans.append((-number - 1, -number))
+            self.spans.append((-number - 1, -number))
         for slot, variable in executable.variable_slots:
-            addresses[slot] = variable.memory.ctypes.data
+            self.addresses[slot] = variable.memory.ctypes.data
         work = [estimate_work(program.kernels[row.kernel], capacity) for row in program.rows]
-        limit = executable.workers
-        team = [limit if amount >= _WORTH_SHARING else 1 for amount in work]
-        self.workers = limit if any(size > 1 for size in team) else 1
-        barriers = find_barriers(program, spans, [size == 1 for size in team])
+        busy = {epoch for epoch, amount in zip(epochs, work, strict=True) if amount >= _WORTH_A_BARRIER}
+        self.shared = [
+            amount >= (_WORTH_SHARING if epoch in busy else _WORTH_A_BARRIER)
+            for epoch, amount in zip(epochs, work, strict=True)
+        ]
+        self.pace = Pace(executable.workers if any(self.shared) else 1)
+        self.crews: dict[int, Crew] = {}
+
+    def fits(self, sizes: dict[str, int]) -> bool:
+        return all(sizes[name] <= room for name, room in self.capacity.items())
+
+    def crew(self, size: int) -> Crew:
+        """The tables for this number of workers."""
+        if size not in self.crews:
+            self.crews[size] = Crew(self, size)
+        return self.crews[size]
+
+
+class Crew:
+    """The tables that the native loop reads, for one number of workers.
+
+    Each worker has a row of its own in `buffers`, `sizes` and `control`, since the place and the size of a batch
+    change from step to step while the workers are not always at the same row of the program.
+    """
+
+    def __init__(self, binding: Binding, size: int):
+        program, executable = binding.program, binding.executable
+        self.size = size
+        self.pool = pool_for(executable.target)
+        barriers = find_barriers(program, binding.spans, [not shared for shared in binding.shared])
+        count = len(program.buffers)
         arguments: list[int] = []
         starts = []
         size_place = {name: place for place, name in enumerate(program.sizes)}
@@ -81,35 +110,31 @@ class Binding:
             arguments += [size_place[name] for name in program.kernels[row.kernel].size_names]
             arguments.append(count)  # the worker's workspace stands behind the buffers
         self.arguments = np.array(arguments, dtype=np.int64)
-        table = np.zeros((len(program.rows), RowWord.WORDS), dtype=np.int64)
+        self.table = np.zeros((len(program.rows), RowWord.WORDS), dtype=np.int64)
         for number, row in enumerate(program.rows):
-            table[number] = (
+            self.table[number] = (
                 executable.functions[row.kernel],
                 self.arguments.ctypes.data + 8 * starts[number],
-                team[number],
+                size if binding.shared[number] else 1,
                 barriers[number],
             )
-        self.table = table
         self.counter = np.zeros(16, dtype=np.int64)
-        self.buffers = np.tile(np.append(addresses, 0), (self.workers, 1))
-        self.workspace = aligned_empty((self.workers, count_workspace(program, capacity) + _GAP))
+        self.workspace = aligned_empty((size, count_workspace(program, binding.capacity) + _GAP))
+        self.buffers = np.tile(binding.addresses, (size, 1))
         self.buffers[:, count] = [part.ctypes.data for part in self.workspace]
-        self.sizes = np.zeros((self.workers, max(1, len(program.sizes))), dtype=np.int64)
-        self.control = np.zeros((self.workers, Control.WORDS), dtype=np.int64)
-        self.control[:, Control.ROWS] = len(table)
-        self.control[:, Control.TABLE] = table.ctypes.data
-        for worker in range(self.workers):
+        self.sizes = np.zeros((size, max(1, len(program.sizes))), dtype=np.int64)
+        self.control = np.zeros((size, Control.WORDS), dtype=np.int64)
+        self.control[:, Control.ROWS] = len(self.table)
+        self.control[:, Control.TABLE] = self.table.ctypes.data
+        for worker in range(size):
             self.control[worker, Control.BUFFERS] = self.buffers[worker].ctypes.data
             self.control[worker, Control.SIZES] = self.sizes[worker].ctypes.data
-        self.control[:, Control.WORKERS] = self.workers
+        self.control[:, Control.WORKERS] = size
         self.control[:, Control.BARRIER] = self.counter.ctypes.data
         self.control[:, Control.YIELD] = yield_address()
         self.control[:, Control.ORDER_BYTES] = 4
         self.set_steps(0, 1)
-        self.launch_arguments = (executable.runner, self.control.ctypes.data, self.control.strides[0], self.workers)
-
-    def fits(self, sizes: dict[str, int]) -> bool:
-        return all(sizes[name] <= room for name, room in self.capacity.items())
+        self._launch = (executable.runner, self.control.ctypes.data, self.control.strides[0], size)
 
     def set_steps(
         self, first: int, stop: int, place: int = -1, batch: int = 0, total: int = 0, slot: int = 0, order: int = 0
@@ -117,10 +142,10 @@ class Binding:
         """Which steps to run, and how each finds its batch; without a batch the one step is the whole call."""
         self.control[:, Control.FIRST : Control.ORDER + 1] = (first, stop, place, batch, total, slot, order)
 
-    def launch(self, target: Target) -> None:
-        """Run the program on all workers."""
+    def launch(self) -> None:
+        """Run the program."""
         self.counter[0] = 0
-        pool_for(target).run(*self.launch_arguments)
+        self.pool.run(*self._launch)
 
 
 class Executable:
@@ -181,10 +206,13 @@ class Executable:
         with self._lock:
             inputs = self._check(arrays)
             sizes = self._match(inputs)
-            binding = self._bind(sizes)
-            results = self._place(binding, inputs, sizes)
-            binding.set_steps(0, 1)
-            binding.launch(self.target)
+            pace = self._bind(sizes).pace
+            crew = self._crew(pace.next_trial() or pace.best())
+            results = self._place(crew, inputs, sizes)
+            crew.set_steps(0, 1)
+            began = time.perf_counter()
+            crew.launch()
+            pace.record(crew.size, 1, time.perf_counter() - began)
             return results
 
     def run_steps(
@@ -197,7 +225,7 @@ class Executable:
 
         Args:
             times: int64 of shape (workers, 2, rows of the program), to which the processor's ticks in each row's
-                kernel, and those waiting before it, are added.
+                kernel, and those waiting before it, are added. It fixes the number of workers.
         """
         if count <= 0:
             return
@@ -207,21 +235,37 @@ class Executable:
             total = len(order)
             if first < 0 or (first + count - 1) * batch_size >= total:
                 raise ChainruleError("a step lies beyond the data", expected=f"{total} rows", got=(first, count))
-            narrowed = [*inputs[:-1], order[: min(batch_size, total)]]
-            sizes = self._match(narrowed)
-            binding = self._bind(sizes)
-            self._place(binding, narrowed, sizes)
+            inputs[-1] = order[: min(batch_size, total)]
+            sizes = self._match(inputs)
+            pace = self._bind(sizes).pace
             (dim,) = self.traced.graph.inputs[self.traced.arguments - 1].shape
             assert isinstance(dim, OpenDim)
-            place = self.program.sizes.index(dim.name)
-            binding.set_steps(first, first + count, place, batch_size, total, self._arguments[-1], order.ctypes.data)
-            if times is None:
-                binding.launch(self.target)
-                return
-            for worker in range(binding.workers):
-                binding.control[worker, Control.TIMES] = times[worker].ctypes.data
-            binding.launch(self.target)
-            binding.control[:, Control.TIMES] = 0
+            batch = (self.program.sizes.index(dim.name), batch_size, total, self._arguments[-1], order.ctypes.data)
+            stop = first + count
+            while first < stop:
+                trial = pace.next_trial() if times is None else None
+                crew = self._crew(trial or (pace.best() if times is None else len(times)))
+                self._place(crew, inputs, sizes)
+                until = min(stop, first + pace.trial_steps()) if trial else stop
+                if trial and first + 1 < until:
+                    # The first step wakes the workers and warms their caches: it does not count.
+                    crew.set_steps(first, first + 1, *batch)
+                    crew.launch()
+                    first += 1
+                crew.set_steps(first, until, *batch)
+                if times is not None:
+                    crew.control[:, Control.TIMES] = [worker_times.ctypes.data for worker_times in times]
+                began = time.perf_counter()
+                crew.launch()
+                if times is None:
+                    pace.record(crew.size, until - first, time.perf_counter() - began)
+                else:
+                    crew.control[:, Control.TIMES] = 0
+                first = until
+
+    def _crew(self, size: int) -> Crew:
+        assert self._binding is not None
+        return self._binding.crew(size)
 
     @property
     def capacity(self) -> dict[str, int]:
@@ -229,10 +273,16 @@ class Executable:
         assert self._binding is not None
         return self._binding.capacity
 
-    def teams(self) -> list[int]:
-        """How many workers take part in each row, as bound at the last call."""
+    @property
+    def pace(self) -> Pace:
+        """Which number of workers was found the fastest, as bound at the last call."""
         assert self._binding is not None
-        return [int(size) for size in self._binding.table[:, RowWord.WORKERS]]
+        return self._binding.pace
+
+    def team(self, row: int, workers: int) -> int:
+        """How many of so many workers take part in a row of the program."""
+        assert self._binding is not None
+        return workers if self._binding.shared[row] else 1
 
     def _check(self, arrays: Sequence[Any]) -> list[np.ndarray]:
         nodes = self.traced.graph.inputs
@@ -258,16 +308,16 @@ class Executable:
             bound = self._binding = Binding(self, dict(room))
         return bound
 
-    def _place(self, binding: Binding, inputs: Sequence[np.ndarray], sizes: dict[str, int]) -> list[np.ndarray]:
+    def _place(self, crew: Crew, inputs: Sequence[np.ndarray], sizes: dict[str, int]) -> list[np.ndarray]:
         """Enter sizes and the addresses of inputs and fresh results; the results are returned."""
         for slot, array in zip(self._arguments, inputs, strict=True):
-            binding.buffers[:, slot] = array.ctypes.data
+            crew.buffers[:, slot] = array.ctypes.data
         for place, name in enumerate(self.program.sizes):
-            binding.sizes[:, place] = sizes[name]
+            crew.sizes[:, place] = sizes[name]
         results = []
         for place in range(self.traced.results):
             node = self.traced.graph.outputs[place]
             array = np.empty(bind_shape(node.shape, sizes), dtype=node.dtype.numpy)
-            binding.buffers[:, self.program.outputs[place]] = array.ctypes.data
+            crew.buffers[:, self.program.outputs[place]] = array.ctypes.data
             results.append(array)
         return results

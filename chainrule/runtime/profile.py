@@ -82,21 +82,23 @@ def profile_steps(
     *,
     batch_size: int,
     steps: int,
+    workers: int | None = None,
     machine: Machine | None = None,
 ) -> Profile:
     """Run `steps` steps and measure each row of the program.
 
     Args:
         arrays: as for `Executable.run_steps`; the Variables change as in training.
+        workers: threads; the number that runs fastest by default.
         machine: limits measured before; measured now by default.
     """
     limits = machine or measure_machine(executable.workers)
     program = executable.program
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=1)
-    times = np.zeros((executable.workers, 2, len(program.rows)), dtype=np.int64)
-    began = time.perf_counter()
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps)
-    plain = (time.perf_counter() - began) / steps
+    plain = min(executable.pace.seconds.values()) if executable.pace.seconds else 0.0
+    crew = workers or executable.pace.best()
+    times = np.zeros((crew, 2, len(program.rows)), dtype=np.int64)
     began = time.perf_counter()
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps, times=times)
     timed = time.perf_counter() - began
@@ -105,16 +107,16 @@ def profile_steps(
     tick = timed / ticks if ticks else 0.0
     sizes = dict(executable.capacity)
     sizes.update({dim.name: batch_size for dim in _order_dims(executable)})
-    teams = executable.teams()
     rows = []
     for number, row in enumerate(program.rows):
         kernel = program.kernels[row.kernel]
-        seconds = float(times[: teams[number], 0, number].max()) * tick / steps
+        team = executable.team(number, crew)
+        seconds = float(times[:team, 0, number].max()) * tick / steps
         operations, traffic = count_operations(kernel, sizes), count_traffic(kernel, sizes)
-        peak = limits.peak_gflops * 1e9 * teams[number] / limits.workers
+        peak = limits.peak_gflops * 1e9 * team / limits.workers
         least = {
             "arithmetic": operations / peak,
-            "memory": traffic / (limits.bandwidth_gbs * 1e9 * teams[number] / limits.workers),
+            "memory": traffic / (limits.bandwidth_gbs * 1e9 * team / limits.workers),
             "call": _CALL_SECONDS,
         }
         bound = max(least, key=lambda name: least[name])
@@ -128,7 +130,7 @@ def profile_steps(
                 float(times[0, 1, number]) * tick / steps,
                 operations,
                 traffic,
-                teams[number],
+                team,
                 bound,
                 least[bound] / seconds if seconds else 0.0,
             )
