@@ -11,9 +11,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+PAUSE = 0.15
+"""Seconds between turns, in which a framework's waiting threads fall asleep; OpenBLAS's spin for 2**26 ticks."""
 
 
 class ChildEnded(RuntimeError):
@@ -71,6 +74,14 @@ class Child:
         self.process.stdout.close()
 
 
+def take_turns(running: Mapping[str, Child], turn: int) -> Iterator[tuple[str, Child]]:
+    """Each process once, after a pause, beginning with another one each turn."""
+    names = list(running)
+    for name in names[turn % max(1, len(names)) :] + names[: turn % max(1, len(names))]:
+        time.sleep(PAUSE)
+        yield name, running[name]
+
+
 def tell(**values: Any) -> None:
     """A child's answer."""
     print(json.dumps(values), flush=True)
@@ -97,12 +108,12 @@ def print_table(
     more: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """A row a name: the median, the range, how many times the baseline's median that is, and columns of `more`."""
-    extra = "".join(f"{column:>16}" for column in more or {})
+    extra = "".join(f"  {column:>16}" for column in more or {})
     print(f"\n{title}\n{'':<24}{'median':>13}{'least':>13}{'greatest':>13}{f'/ {baseline}':>26}{extra}")
     for name, row in spreads(measured, baseline).items():
         figures = "".join(f"{format_figure(row[key]) + ' ' + unit:>13}" for key in ("median", "least", "greatest"))
         ratio = f"{row['ratio']:>25.2f}×" if "ratio" in row else f"{'':>26}"
-        extra = "".join(f"{column.get(name, ''):>16}" for column in (more or {}).values())
+        extra = "".join(f"  {column.get(name, ''):>16}" for column in (more or {}).values())
         print(f"{name:<24}{figures}{ratio}{extra}", flush=True)
 
 

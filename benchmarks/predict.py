@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from common import Child, print_table, spreads, tell, write_json
+from common import Child, print_table, spreads, take_turns, tell, write_json
 from workloads import WORKLOADS, initial_weights
 
 DIGITS = WORKLOADS["digits"]
@@ -26,7 +26,6 @@ ROWS = 10_000
 CHECKED = 16
 AGREEMENT = 1e-4
 SECONDS = {1: 0.5, ROWS: 1.0}
-PAUSE = 0.02
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -167,20 +166,19 @@ def main() -> None:
         serve(options.child)
         return
 
-    children = [Child(__file__, name) for name in options.frameworks.split(",")]
+    children = {name: Child(__file__, name) for name in options.frameworks.split(",")}
     report: dict[str, Any] = {}
     for count, title, scale, unit in ((1, "one row", 1e6, "µs"), (ROWS, f"{ROWS:,} rows", 1e3, "ms")):
-        measured: dict[str, list[float]] = {child.name: [] for child in children}
+        measured: dict[str, list[float]] = {name: [] for name in children}
         outputs: dict[str, Any] = {}
         for turn in range(options.rounds + 1):
-            for child in children:
-                time.sleep(PAUSE)
+            for name, child in take_turns(children, turn):
                 answer = child.ask(str(count))
-                outputs[child.name] = answer["outputs"]
+                outputs[name] = answer["outputs"]
                 if tuple(answer["shape"]) != (count, DIGITS.sizes[-1]):
-                    raise SystemExit(f"{child.name} predicts an array of shape {answer['shape']}")
+                    raise SystemExit(f"{name} predicts an array of shape {answer['shape']}")
                 if turn:
-                    measured[child.name].append(answer["seconds"] * scale)
+                    measured[name].append(answer["seconds"] * scale)
         check_outputs(count, outputs)
         rates = {name: f"{count / statistics.median(values) * scale:,.0f}" for name, values in measured.items()}
         print_table(f"predicting {title}: 784-512-512-10", measured, "ours", unit, {"rows/s": rates})
@@ -188,7 +186,7 @@ def main() -> None:
         report[title] = {
             name: {**row, "unit": unit, "rows_a_second": count / row["median"] * scale} for name, row in rows.items()
         }
-    for child in children:
+    for child in children.values():
         child.close()
     write_json(options.json, {"predict": report})
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from common import Child, ChildEnded, measure_peak, write_json
+from common import Child, ChildEnded, measure_peak, take_turns, write_json
 from frameworks import serve, start
 from workloads import Workload
 
@@ -27,7 +26,6 @@ COLORS = {"ours": "#1f5fbf", "jax_scan": "#e07b00", "torch_eager": "#8a8a8a"}
 MARKERS = {"ours": "o", "jax_scan": "s", "torch_eager": "^"}
 LONG_ENOUGH = 10e9
 """Operations an epoch has about, so that it takes some hundredths of a second."""
-PAUSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,8 @@ def measure_point(sweep: str, value: int, names: Sequence[str], rounds: int) -> 
         environment |= {"CHAINRULE_WORKERS": str(workers), "OMP_NUM_THREADS": str(workers)}
     running: dict[str, Child] = {name: start(__file__, name, workload, environment, workers) for name in names}
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds + 2):
-        for name, child in list(running.items()):
-            time.sleep(PAUSE)
+    for turn in range(rounds + 2):
+        for name, child in take_turns(running, turn):
             try:
                 seconds[name].append(child.ask("1")["seconds"])
             except ChildEnded as ended:

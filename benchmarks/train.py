@@ -12,16 +12,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from common import Child, ChildEnded, measure_peak, print_table, spreads, write_json
+from common import Child, ChildEnded, measure_peak, print_table, spreads, take_turns, write_json
 from frameworks import FRAMEWORKS, reason_to_skip, serve, start
 from workloads import WORKLOADS, Workload
-
-PAUSE = 0.02
-"""Seconds between turns, in which another framework's waiting threads fall asleep."""
 
 
 def measure(workload: Workload, names: Sequence[str], rounds: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
@@ -30,8 +26,7 @@ def measure(workload: Workload, names: Sequence[str], rounds: int) -> tuple[dict
     seconds: dict[str, list[float]] = {name: [] for name in names}
     losses: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds + 1):
-        for name, child in list(running.items()):
-            time.sleep(PAUSE)
+        for name, child in take_turns(running, turn):
             epochs = workload.epochs if turn else 1  # the first epoch compiles
             try:
                 answer = child.ask(str(epochs))
@@ -71,7 +66,7 @@ def report_on(
     columns = {"GFLOP/s": {name: f"{speed:.1f}" for name, speed in speeds.items()}}
     if peak:
         columns["of peak"] = {name: f"{speed / peak['gflops']:.1%}" for name, speed in speeds.items()}
-    columns["losses"] = {name: " ".join(f"{loss:.3g}" for loss in values) for name, values in losses.items()}
+    columns["losses"] = {name: " ".join(f"{loss:.4g}" for loss in values) for name, values in losses.items()}
     micro = {name: [value * 1e6 for value in values] for name, values in seconds.items()}
     print_table(f"{workload.describe()}, {flops / 1e9:.4g} GFLOP a step", micro, "ours", "µs", columns)
     rows = spreads(micro, "ours")

@@ -1,7 +1,12 @@
-"""PyTorch, eager, Adam with its fused implementation, the loss read once an epoch."""
+"""PyTorch, eager, Adam with its fused implementation, the loss read once an epoch.
+
+Keras adds epsilon to the root of the second moment before the correction of its bias, PyTorch after it; so epsilon is
+divided by that correction in each step, which makes the two formulas one.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -53,6 +58,7 @@ def trainer(workload: Workload) -> Iterator[float]:
     model = make_model(workload)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(BETA_1, BETA_2), eps=EPSILON, fused=True)
     criterion = torch.nn.MSELoss() if workload.loss == "mse" else torch.nn.CrossEntropyLoss()
+    steps = 0
     while True:
         total = torch.zeros(())
         for at in range(0, workload.rows, workload.batch):
@@ -60,6 +66,8 @@ def trainer(workload: Workload) -> Iterator[float]:
             loss = criterion(model(images), y[at : at + workload.batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            steps += 1
+            optimizer.param_groups[0]["eps"] = EPSILON / math.sqrt(1 - BETA_2**steps)
             optimizer.step()
             total += loss.detach() * len(images)
         yield float(total) / workload.rows

@@ -4,6 +4,7 @@
     chainrule evaluate RUN [DATA]                          loss and accuracy on other data
     chainrule predict RUN IMAGE_OR_FILE                    what the network sees
     chainrule show graph|gradient|kernels|llvm|program [RUN_OR_MODEL]
+    chainrule profile [RUN_OR_MODEL]                       where a training step's time goes
 
 A mistake is printed as ``error: …`` without a traceback, and the command ends with status 2; Ctrl-C ends with 130.
 """
@@ -55,6 +56,10 @@ def run_command(options: argparse.Namespace) -> int:
         from chainrule.apps.predict import predict
 
         return predict(options)
+    if options.command == "profile":
+        from chainrule.apps.profile import profile
+
+        return profile(options)
     from chainrule.apps.show import show
 
     return show(options)
@@ -103,6 +108,18 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a run folder or a saved model (default: the network of `train mnist`)",
     )
+
+    profile = commands.add_parser("profile", help="time a training step kernel by kernel against the machine's limits")
+    profile.add_argument(
+        "run",
+        metavar="RUN_OR_MODEL",
+        nargs="?",
+        help="a run folder or a saved model (default: the network of `train mnist`)",
+    )
+    profile.add_argument("--batch-size", type=positive_integer, metavar="B", help="rows a step (default 128)")
+    profile.add_argument("--steps", type=positive_integer, metavar="N", help="steps to time (default 200)")
+    profile.add_argument("--workers", type=positive_integer, metavar="W", help="threads (default: the fastest number)")
+    profile.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
     return parser
 
 

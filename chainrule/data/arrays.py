@@ -14,8 +14,11 @@ from chainrule.graph.types import as_dtype
 _CHUNK = 1 << 22  # elements looked at in one go, so that the check needs little memory
 
 
-def check_array(name: str, value: Any) -> np.ndarray:
+def check_array(name: str, value: Any, finite: bool = True) -> np.ndarray:
     """An array of numbers with at least one row; float64 becomes float32, uint8 stays.
+
+    Args:
+        finite: whether to look at every number.
 
     Raises:
         DataError: for text, objects, NaN, infinity, or nothing at all.
@@ -40,11 +43,11 @@ def check_array(name: str, value: Any) -> np.ndarray:
         )
     if array.dtype.kind == "f":
         array = np.ascontiguousarray(array, dtype=np.float32)
-        flat = array.reshape(-1)
+        flat = array.reshape(-1)[: array.size if finite else 0]
         for start in range(0, flat.size, _CHUNK):
-            finite = np.isfinite(flat[start : start + _CHUNK])
-            if not finite.all():
-                place = np.unravel_index(start + int(np.argmin(finite)), array.shape)
+            good = np.isfinite(flat[start : start + _CHUNK])
+            if not good.all():
+                place = np.unravel_index(start + int(np.argmin(good)), array.shape)
                 raise DataError(
                     "a number is NaN or infinite",
                     where=f"{name}{[int(at) for at in place]}",

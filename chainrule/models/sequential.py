@@ -17,7 +17,9 @@ from chainrule.interop import safetensors
 from chainrule.layers import InputLayer, Layer
 from chainrule.models import saving
 from chainrule.models.summary import format_summary
-from chainrule.training import loop
+from chainrule.runtime.profile import Profile
+from chainrule.training import loop, predicting
+from chainrule.training.profiling import profile_training
 from chainrule.training.step import train_step
 
 
@@ -46,6 +48,7 @@ class Sequential:
         self.run_eagerly = False
         self.stop_training = False
         self.executables: dict[Any, Any] = {}
+        self.predictor: predicting.Predictor | None = None
         self.loss_tracker = metrics.Mean("loss")
         self.first_bad_step = Variable(np.int32(-1), "first_bad_step", trainable=False)
         self.step_in_epoch = Variable(np.int32(0), "step_in_epoch", trainable=False)
@@ -72,16 +75,21 @@ class Sequential:
                 number += 1
                 layer.name = f"{base}_{number}"
         self.layers.append(layer)
-        self.executables.clear()
+        self.forget_code()
         if self.input_layer is not None:
             shape = self.layers[-2].output_shape if len(self.layers) > 1 else self.input_layer.shape
             assert shape is not None
             layer.ensure_built(shape)
             self.built = True
 
+    def forget_code(self) -> None:
+        """Drop what was compiled for the layers as they were."""
+        self.executables.clear()
+        self.predictor = None
+
     def pop(self) -> Layer:
         """Take the top layer off."""
-        self.executables.clear()
+        self.forget_code()
         return self.layers.pop()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -201,7 +209,7 @@ class Sequential:
 
             known.get(metric)  # refuses unknown names now
         self.metrics = []
-        self.executables.clear()
+        self.forget_code()
 
     def require_compiled(self) -> None:
         if self.optimizer is None:
@@ -317,7 +325,7 @@ class Sequential:
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> np.ndarray:
         """Predictions for every row; a row's bits do not depend on its batch."""
-        return loop.predict(self, x, batch_size)
+        return predicting.predict(self, x, batch_size)
 
     predict_on_batch = predict
 
@@ -353,6 +361,20 @@ class Sequential:
         arrays: list[np.ndarray | None] = [np.zeros((rows, *first), dtype), y, None]  # type: ignore[arg-type]
         self.resolve_metrics(arrays)
         return loop.executable_for(self, train_step, arrays)
+
+    def profile(
+        self, x: Any, y: Any, batch_size: int = 32, steps: int | None = None, workers: int | None = None
+    ) -> Profile:
+        """Time the training step kernel by kernel against the machine's limits; the weights stay as they are.
+
+        Args:
+            steps: how many to time; by default as many as x has rows for.
+            workers: threads; the number that runs fastest by default.
+
+        Returns:
+            A `Profile`, which prints as a table and holds its rows as values.
+        """
+        return profile_training(self, x, y, batch_size, steps, workers)
 
     # -- files ----------------------------------------------------------------------------------------------------
 

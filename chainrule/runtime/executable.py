@@ -246,7 +246,7 @@ class Executable:
                 trial = pace.next_trial() if times is None else None
                 crew = self._crew(trial or (pace.best() if times is None else len(times)))
                 self._place(crew, inputs, sizes)
-                until = min(stop, first + pace.trial_steps()) if trial else stop
+                until = min(stop, first + pace.trial_steps(trial)) if trial else stop
                 if trial and first + 1 < until:
                     # The first step wakes the workers and warms their caches: it does not count.
                     crew.set_steps(first, first + 1, *batch)

@@ -53,10 +53,10 @@ class Pace:
                 return size
         return None
 
-    def trial_steps(self) -> int:
-        """Steps of a trial: about 0.2 ms of them."""
-        known = [seconds for seconds in self.seconds.values() if seconds > 0]
-        return max(2, min(1000, int(_TRIAL_SECONDS / min(known)))) if known else 4
+    def trial_steps(self, size: int) -> int:
+        """Steps of a trial: about 0.2 ms of them, going by the last trial of this size."""
+        known = self.seconds.get(size) or min(self.seconds.values(), default=0.0)
+        return max(2, min(1000, int(_TRIAL_SECONDS / known))) if known else 4
 
     def record(self, size: int, steps: int, seconds: float) -> None:
         """Take note of a run."""

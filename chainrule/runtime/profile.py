@@ -1,8 +1,8 @@
 """Profile: where the time of a program goes, row by row, against what the machine can do.
 
 Each row's kernel is timed with the processor's own counter while the program runs as it always does. Beside the time
-stand three lower limits: its arithmetic at the measured peak, its bytes at the memory's bandwidth, and the cost of a
-call. The largest is what bounds the row; how near the row comes to it is its share.
+stand three lower limits: its arithmetic at the measured peak, its bytes at the bandwidth of cache or memory, and the
+cost of a call. The largest is what bounds the row; how near the row comes to it is its share.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from chainrule.graph.types import OpenDim
 from chainrule.runtime.executable import Executable
 from chainrule.runtime.machine import Machine, measure_machine
 
-_CALL_SECONDS = 30e-9
+_CALL_SECONDS = 10e-9
 """About what calling a kernel costs that does nothing."""
+
+_NEAR_BYTES = 4 << 20
+"""Up to so many bytes a worker, what a kernel touches is taken to lie in a cache, where the row before left it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class RowProfile:
         waiting: seconds of the first worker at the barrier before it.
         operations, traffic: arithmetic operations and bytes.
         team: workers that share the row.
-        bound: ``arithmetic``, ``memory`` or ``call``.
+        bound: ``arithmetic``, ``memory``, ``cache`` or ``call``.
         share: the bounding limit over the time; of the arithmetic peak of the workers in the team.
     """
 
@@ -113,10 +116,11 @@ def profile_steps(
         team = executable.team(number, crew)
         seconds = float(times[:team, 0, number].max()) * tick / steps
         operations, traffic = count_operations(kernel, sizes), count_traffic(kernel, sizes)
-        peak = limits.peak_gflops * 1e9 * team / limits.workers
+        part = 1e9 * team / limits.workers
+        near = traffic <= _NEAR_BYTES * team
         least = {
-            "arithmetic": operations / peak,
-            "memory": traffic / (limits.bandwidth_gbs * 1e9 * team / limits.workers),
+            "arithmetic": operations / (limits.peak_gflops * part),
+            "cache" if near else "memory": traffic / ((limits.cache_gbs if near else limits.bandwidth_gbs) * part),
             "call": _CALL_SECONDS,
         }
         bound = max(least, key=lambda name: least[name])

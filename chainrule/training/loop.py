@@ -19,10 +19,9 @@ from chainrule.graph.shapes import format_shape
 from chainrule.losses import SparseCategoricalCrossentropy, line_up
 from chainrule.training.history import History
 from chainrule.training.progress import Progress
-from chainrule.training.step import predict_step, record, test_step, train_step
+from chainrule.training.step import record, test_step, train_step
 
 _CHUNK_SECONDS = 0.05
-_PREDICT_ROWS = 1024
 
 
 def prepare(
@@ -209,14 +208,3 @@ def test(model: Any, arrays: list[np.ndarray | None], batch_size: int) -> dict[s
     finally:
         for variable, value in zip(model.metric_variables, kept, strict=True):
             variable.assign(value)
-
-
-def predict(model: Any, x: Any, batch_size: int | None) -> np.ndarray:
-    """Predictions for every row, in batches; a row's do not depend on the others'."""
-    array = check_array("x", x)
-    model.ensure_built(array)
-    size = check_count("batch_size", _PREDICT_ROWS if batch_size is None else batch_size)
-    executable = executable_for(model, predict_step, [array])
-    order = np.arange(len(array), dtype=np.int32)
-    parts = [executable(array, order[start : start + size])[0] for start in range(0, len(array), size)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""The steps: training, testing and predicting, each an ordinary traced function of a few lines.
+"""The steps: training and testing, each an ordinary traced function of a few lines.
 
 draw a batch → forward → loss → gradients → update
 """
@@ -50,11 +50,6 @@ def test_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
         loss = model.loss(y, predictions, weight)
     with scope("metrics"):
         model.track(loss, y, predictions, weight)
-
-
-def predict_step(model: Any, x: Any, rows: Any) -> Any:
-    """The predictions for one batch."""
-    return model(draw(x, rows))
 
 
 def open_type(array: np.ndarray) -> ArrayType:

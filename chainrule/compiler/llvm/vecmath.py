@@ -156,11 +156,17 @@ def log1p(w: Arithmetic, x: Reg) -> Reg:
 
 
 def tanh(w: Arithmetic, x: Reg) -> Reg:
-    """``t / (t + 2)`` with t = exp(2x) - 1; beyond the limit it is 1 to the last digit."""
-    limit = 10.0 if x.dtype == float32 else 22.0
-    limited = _limited(w, x, -limit, limit)
-    t = expm1(w, w.add(limited, limited))
-    return _or_nan(w, x, w.divide(t, w.add(t, w.like(2.0, x))))
+    """``t / (t + 2)`` with t = exp(2|x|) - 1, and the sign of x; beyond the limit it is 1 to the last digit."""
+    single = x.dtype == float32
+    limit = w.like(10.0 if single else 22.0, x)
+    size = w.absolute(x)
+    limited = w.select(w.less(size, limit), size, limit)
+    n, r = _reduce_exp(w, w.add(limited, limited))
+    tail = _polynomial(w, r, [1 / math.factorial(k + 2) for k in range(6 if single else 12)])
+    small = w.fma(w.multiply(r, r), tail, r)
+    scale = _power_of_two(w, n, x.dtype)
+    t = w.fma(small, scale, w.subtract(scale, w.like(1.0, x)))
+    return _or_nan(w, x, w.intrinsic("copysign", w.divide(t, w.add(t, w.like(2.0, x))), x))
 
 
 def sigmoid(w: Arithmetic, x: Reg) -> Reg:

@@ -1,0 +1,28 @@
+"""No kernel reads or writes outside its buffers, at any size near a constant of the microkernel."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chainrule.compiler.target import host_targets
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@pytest.mark.parametrize("where", ["end", "start"])
+@pytest.mark.parametrize("target", host_targets())
+def test_products_stay_within_their_buffers(target, where):
+    script = Path(__file__).with_name("guarded.py")
+    done = subprocess.run([sys.executable, script, target, where], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == "1092 products\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+def test_a_touch_outside_is_noticed():
+    script = Path(__file__).with_name("guarded.py")
+    touch = "import sys; sys.argv = ['guarded.py', '', 'end']; import runpy; "
+    touch += f"names = runpy.run_path({str(script)!r}); array = names['guarded_empty']((3,), 'float32'); "
+    touch += "import ctypes; ctypes.memset(array.ctypes.data + 12, 0, 1)"
+    assert subprocess.run([sys.executable, "-c", touch], capture_output=True).returncode < 0

@@ -1,0 +1,47 @@
+"""The choice of the number of workers: every number is tried, the fastest kept, the others tried again now and then."""
+
+from chainrule.runtime.pace import Pace, team_sizes
+
+
+def test_sizes_are_halved_down_to_one():
+    assert team_sizes(1) == [1]
+    assert team_sizes(6) == [6, 3, 1]
+
+
+def test_one_worker_is_never_on_trial():
+    pace = Pace(1)
+    assert pace.next_trial() is None and pace.best() == 1
+
+
+def test_each_is_tried_then_the_fastest_is_kept():
+    pace = Pace(4)
+    seen = []
+    for seconds in (3.0, 1.0, 2.0):
+        size = pace.next_trial()
+        seen.append(size)
+        pace.record(size, 1, seconds * 1e-6)
+    assert seen == [4, 2, 1]
+    assert pace.next_trial() is None and pace.best() == 2
+
+
+def test_others_are_tried_again_after_a_while():
+    pace = Pace(2)
+    pace.record(2, 1, 4e-6)
+    pace.record(1, 1, 1e-6)
+    steps = 0
+    while pace.next_trial() is None:
+        pace.record(1, 1000, 1e-3)
+        steps += 1
+        assert steps < 100_000
+    assert pace.next_trial() == 2
+    pace.record(2, 1, 0.5e-6)
+    assert pace.best() == 2
+
+
+def test_a_trial_is_short_for_what_was_slow():
+    pace = Pace(2)
+    assert pace.trial_steps(2) <= 4
+    pace.record(2, 1, 1e-3)
+    pace.record(1, 1, 1e-6)
+    assert pace.trial_steps(2) == 2
+    assert pace.trial_steps(1) > 100
