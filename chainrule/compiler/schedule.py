@@ -29,6 +29,7 @@ from chainrule.graph.types import Dim, OpenDim
 
 def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     """Choose the schedule of a kernel."""
+    kernel = simplify_product(kernel)
     if isinstance(kernel.core, MatrixProduct):
         rows = 12 if target.registers >= 32 else 6
         lanes = target.lanes(kernel.core.dtype)
@@ -51,6 +52,41 @@ def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     return kernel.scheduled(Schedule("loops", lanes, last, split))
 
 
+def simplify_product(kernel: Kernel) -> Kernel:
+    """A product with a single column is a sum, and one with a single term is no sum: neither needs tiles.
+
+    Before: ``core = sum over k of a[m, k] * b[k, 0]`` as a matrix product; after: the same as a reduction.
+    """
+    core = kernel.core
+    if not isinstance(core, MatrixProduct) or core.depth != 1 and kernel.loops[-1] != 1:
+        return kernel
+    product = (
+        Instruction("load", core.dtype, operand=core.a, position=core.a_position),
+        Instruction("load", core.dtype, operand=core.b, position=core.b_position),
+        Instruction("compute", core.dtype, (0, 1), primitive="multiply"),
+    )
+    if core.depth != 1:
+        return replace(kernel, core=Reduction("sum", core.dtype, (core.depth,), product))
+    still = tuple(
+        step if step.position is None else replace(step, position=_without_loop(step.position, kernel.rank))
+        for step in product
+    )
+    # The three steps stand in front; where the body asked for the core's value, it gets the product.
+    number = next(place for place, step in enumerate(kernel.body) if step.op == "core")
+    places = {place: place + len(still) for place in range(len(kernel.body))} | {number: len(still) - 1}
+    rest = tuple(
+        replace(step, args=tuple(places[arg] for arg in step.args)) if step.op != "core" else still[-1]
+        for step in kernel.body
+    )
+    stores = tuple(replace(store, value=places[store.value]) for store in kernel.stores)
+    return replace(kernel, core=None, body=(*still, *rest), stores=stores)
+
+
+def _without_loop(position: Position, loop: int) -> Position:
+    """The position at the start of a loop."""
+    return make_position(term for term in position.terms if term[1] != loop)
+
+
 def count_lanes(kernel: Kernel, target: Target) -> int:
     """Lanes that fit the widest element the kernel computes with, at least 32 bits."""
     steps = list(kernel.body)
@@ -61,13 +97,17 @@ def count_lanes(kernel: Kernel, target: Target) -> int:
 
 
 def reads_along(body: Sequence[Instruction], inner: int, kept: int) -> bool:
-    """Whether the loads run through memory along the reduced loop `inner` rather than along the kept one."""
-    along_inner = along_kept = 0
-    for step in body:
-        if step.op == "load" and step.position is not None:
-            along_inner += step.position.is_unit(inner)
-            along_kept += step.position.is_unit(kept)
-    return along_inner >= along_kept
+    """Whether lanes should run along the reduced loop `inner` rather than along the kept one.
+
+    The way with fewer loads from all over memory is taken, then that with more loads of neighbours.
+    """
+
+    def judge(loop: int) -> tuple[int, int]:
+        loads = [step.position for step in body if step.op == "load" and step.position is not None]
+        units = sum(position.is_unit(loop) for position in loads)
+        return sum(position.depends_on(loop) for position in loads) - units, -units
+
+    return judge(inner) <= judge(kept)
 
 
 def is_transposition(kernel: Kernel) -> bool:

@@ -31,6 +31,8 @@ from chainrule.compiler.target import Target
 from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.types import Dim, DType, OpenDim, bool_, int32, int64, uint32
 
+_ABREAST = 4  # vectors of a sum that are added to in turn
+
 Number = int | str  # an i64: a known one, or a register's name
 
 
@@ -489,12 +491,11 @@ class KernelEmitter(Arithmetic):
         self,
         core: Reduction,
         place: str,
-        lanes_of: Callable[[dict[int, Number]], Lanes],
+        lanes: Lanes,
         indices: dict[int, Number],
         known: dict[int, Reg],
     ) -> None:
         """``place = combine(place, element)`` for one point of the reduced loops."""
-        lanes = lanes_of(indices)
         element = self.emit_steps(core.body, lanes, indices, known)[-1]
         if element.lanes != lanes.count:
             element = self.splat(element, lanes.count)
@@ -537,7 +538,7 @@ class KernelEmitter(Arithmetic):
 
                 def inside(lanes: Lanes) -> None:
                     place = vector if lanes.count == width else rest
-                    self.accumulate(core, place, lambda _: lanes, here, known)
+                    self.accumulate(core, place, lanes, here, known)
 
                 self.along(inner, 0, extents[-1], inside)
 
@@ -571,20 +572,31 @@ class KernelEmitter(Arithmetic):
         def columns(start: Number, stop: Number, indices: dict[int, Number]) -> None:
             known = self.uniform_steps(self.kernel.body, last, indices, True)
 
-            def inside(lanes: Lanes) -> None:
-                kind = llvm_type(core.dtype, lanes.count)
-                place = self.alloca(kind)
-                self.line(f"store {kind} {self.identity_of(core, lanes.count)}, ptr {place}, align 4")
+            def inside(group: Sequence[Lanes]) -> None:
+                kind = llvm_type(core.dtype, group[0].count)
+                places = [self.alloca(kind) for _ in group]
+                for place in places:
+                    self.line(f"store {kind} {self.identity_of(core, group[0].count)}, ptr {place}, align 4")
 
                 def add(here: dict[int, Number]) -> None:
-                    self.accumulate(core, place, lambda _: lanes, here, {})
+                    for lanes, place in zip(group, places, strict=True):
+                        self.accumulate(core, place, lanes, here, {})
 
                 self.nest([(0, extent) for extent in extents], rank, add, indices)
-                total = self.op(f"load {kind}, ptr {place}, align 4", core.dtype, lanes.count)
-                values = self.emit_steps(self.kernel.body, lanes, indices, known, total)
-                self.emit_stores(values, lanes, indices)
+                for lanes, place in zip(group, places, strict=True):
+                    total = self.op(f"load {kind}, ptr {place}, align 4", core.dtype, lanes.count)
+                    values = self.emit_steps(self.kernel.body, lanes, indices, known, total)
+                    self.emit_stores(values, lanes, indices)
 
-            self.along(last, start, stop, inside)
+            # Several vectors side by side: their sums do not wait for each other.
+            width = self.schedule.lanes
+            length = self.int_op("sub", stop, start)
+            if not isinstance(length, int) or length >= _ABREAST * width:
+                whole = self.int_op("sub", stop, self.srem(length, _ABREAST * width))
+                with self.loop(start, whole, _ABREAST * width) as index:
+                    inside([Lanes(last, width, self.int_op("add", index, at * width)) for at in range(_ABREAST)])
+                start = whole
+            self.along(last, start, stop, lambda lanes: inside([lanes]))
 
         if rank == 1:
             start, stop = self.worker_range(loops[0], self.schedule.lanes)
