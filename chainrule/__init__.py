@@ -9,6 +9,7 @@ Networks follow Keras (`Sequential`, `layers`, `losses`, …), functions follow 
 from chainrule import (
     activations,
     callbacks,
+    config,
     datasets,
     initializers,
     layers,
@@ -36,6 +37,7 @@ __all__ = [
     "Variable",
     "activations",
     "callbacks",
+    "config",
     "datasets",
     "grad",
     "initializers",

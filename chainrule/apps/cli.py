@@ -16,6 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from chainrule.config import POLICIES
+
 STATUS_MISTAKE = 2
 STATUS_INTERRUPTED = 130
 
@@ -83,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--learning-rate", type=positive_number, metavar="R", help="the highest learning rate")
     train.add_argument("--seed", type=seed_number, metavar="S", help="seed of weights, order and dropout")
     train.add_argument("--validation-split", type=fraction, metavar="F", help="part of the images to hold out")
+    train.add_argument("--dtype", choices=POLICIES, help="mixed_bfloat16 rounds the factors of matrix products")
     train.add_argument("--out", metavar="RUN", help="the run folder to write (default: a new one under runs/)")
     train.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
 

@@ -41,6 +41,7 @@ class Recipe:
         epochs: times through the training images.
         seed: of the weights and the order of the images.
         validation_split: part of the training images held out, the last ones.
+        dtype: the dtype policy of the layers.
     """
 
     layers: tuple[int, ...] = (512, 512)
@@ -51,6 +52,7 @@ class Recipe:
     epochs: int = 4
     seed: int = 0
     validation_split: float = 0.0
+    dtype: str = "float32"
 
 
 LEARNING_RATES = {"sgd": 0.1, "rmsprop": 0.001, "adam": Recipe.learning_rate, "adamw": 0.002}
@@ -121,7 +123,7 @@ def resolve_recipe(options: argparse.Namespace) -> Recipe:
         if name not in LEARNING_RATES:
             raise unknown_name("optimizer", options.optimizer, LEARNING_RATES, where="--optimizer")
         changes.update(optimizer=name, learning_rate=LEARNING_RATES[name])
-    for field in ("layers", "epochs", "batch_size", "learning_rate", "seed", "validation_split"):
+    for field in ("layers", "epochs", "batch_size", "learning_rate", "seed", "validation_split", "dtype"):
         value = getattr(options, field)
         if value is not None:
             changes[field] = value
@@ -136,8 +138,8 @@ def make_model(recipe: Recipe, rows: int) -> Any:
             cr.Input(PIXELS, dtype="uint8"),
             cr.layers.Rescaling(1 / 255),
             cr.layers.Flatten(),
-            *(cr.layers.Dense(units, activation=recipe.activation) for units in recipe.layers),
-            cr.layers.Dense(CLASSES),
+            *(cr.layers.Dense(units, activation=recipe.activation, dtype=recipe.dtype) for units in recipe.layers),
+            cr.layers.Dense(CLASSES, dtype=recipe.dtype),
         ]
     )
     model.compile(

@@ -599,7 +599,8 @@ class _Builder:
         reader = BodyBuilder(is_readable, operand_of)
         a_base, a_position = reader.address(a, a_index)
         b_base, b_position = reader.address(b, (*batch, inner, column))
-        return MatrixProduct(node.dtype, depth, operand_of(a_base), operand_of(b_base), a_position, b_position)
+        narrow = "precision" in node.params
+        return MatrixProduct(node.dtype, depth, operand_of(a_base), operand_of(b_base), a_position, b_position, narrow)
 
     def _accumulation(self, node: Node, is_stored, operand_of) -> Accumulation:
         indices, updates = node.inputs

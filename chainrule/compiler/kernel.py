@@ -125,7 +125,10 @@ class Reduction:
 
 @dataclass(frozen=True)
 class MatrixProduct:
-    """The core ``sum over k of a[.., m, k] * b[.., k, n]``; the last two loops are m and n, loop number `rank` is k."""
+    """The core ``sum over k of a[.., m, k] * b[.., k, n]``; the last two loops are m and n, loop number `rank` is k.
+
+    With `narrow` the factors are rounded to bfloat16 first.
+    """
 
     dtype: DType
     depth: Dim
@@ -133,6 +136,7 @@ class MatrixProduct:
     b: int
     a_position: Position
     b_position: Position
+    narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,7 +248,8 @@ class Kernel:
             lines += [f"    %{number}:{step.dtype} = {_full(step)}" for number, step in enumerate(core.body)]
         elif isinstance(core, MatrixProduct):
             a, b = f"p{core.a}[{core.a_position}]", f"p{core.b}[{core.b_position}]"
-            lines.append(f"  core = sum:{core.dtype} over i{self.rank} < {core.depth} of {a} * {b}")
+            kind = " in bfloat16" if core.narrow else ""
+            lines.append(f"  core = sum:{core.dtype} over i{self.rank} < {core.depth} of {a} * {b}{kind}")
         elif isinstance(core, Accumulation):
             lines.append(
                 f"  for i{self.rank} < {core.rows}: p{core.operand}[{core.position} + row {core.row_stride}"

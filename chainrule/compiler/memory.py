@@ -77,12 +77,17 @@ def plan_memory(program: Program, epochs: Sequence[int], sizes: Mapping[str, int
 
 
 def count_workspace(program: Program, sizes: Mapping[str, int]) -> int:
-    """Bytes that each worker needs beside the buffers: room to pack a panel of the widest matrix product."""
+    """Bytes that each worker needs beside the buffers: room to pack what a matrix product packs."""
     most = 0
     for kernel in program.kernels:
         core, schedule = kernel.core, kernel.schedule
         if isinstance(core, MatrixProduct) and schedule is not None:
-            most = max(most, bind_dim(core.depth, sizes) * schedule.tile[1] * schedule.lanes * core.dtype.bytes)
+            depth, width = bind_dim(core.depth, sizes), schedule.tile[1] * schedule.lanes
+            words = depth * width
+            if core.narrow:  # pairs of the panel, and of all rows of the left matrix, as `llvm.narrow` lays them out
+                rows = -(-bind_dim(kernel.loops[-2], sizes) // 16) * 16
+                words = (-(-depth // 32) + 1) * 16 * (width + rows)
+            most = max(most, words * core.dtype.bytes)
     return most
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from chainrule.compiler.cleanup import drop_dead_nodes, merge_equal_nodes
 from chainrule.compiler.fuse import build_program
+from chainrule.compiler.precision import spell_out_precision
 from chainrule.compiler.program import Program
 from chainrule.compiler.schedule import schedule_kernel
 from chainrule.compiler.simplify import simplify
@@ -23,6 +24,7 @@ GRAPH_STAGES: tuple[Callable[[Graph], Graph], ...] = (simplify, merge_equal_node
 
 def compile_graph(graph: Graph, updates: Mapping[int, int], target: Target) -> Program:
     """The program of a graph; ``updates[output] = input`` names the outputs that replace an input's value."""
+    graph = spell_out_precision(graph, target)
     for stage in GRAPH_STAGES:
         graph = stage(graph)
     return choose_schedules(build_program(graph, updates), target)
@@ -36,6 +38,7 @@ def choose_schedules(program: Program, target: Target) -> Program:
 def stages_of(graph: Graph, updates: Mapping[int, int], target: Target) -> dict[str, Graph | Program]:
     """Every stage's result by the stage's name, for printing."""
     results: dict[str, Graph | Program] = {"trace": graph}
+    results["spell_out_precision"] = graph = spell_out_precision(graph, target)
     for stage in GRAPH_STAGES:
         graph = stage(graph)
         results[stage.__name__] = graph

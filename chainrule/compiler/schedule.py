@@ -58,7 +58,7 @@ def simplify_product(kernel: Kernel) -> Kernel:
     Before: ``core = sum over k of a[m, k] * b[k, 0]`` as a matrix product; after: the same as a reduction.
     """
     core = kernel.core
-    if not isinstance(core, MatrixProduct) or core.depth != 1 and kernel.loops[-1] != 1:
+    if not isinstance(core, MatrixProduct) or core.narrow or core.depth != 1 and kernel.loops[-1] != 1:
         return kernel
     product = (
         Instruction("load", core.dtype, operand=core.a, position=core.a_position),

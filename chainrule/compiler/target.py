@@ -27,6 +27,7 @@ class Target:
         registers: number of vector registers.
         has_fma: whether multiply and add round once. Without it both round, everywhere the same.
         has_masks: whether loads and stores of a part of a vector are cheap.
+        has_bfloat16: whether an instruction multiplies pairs of bfloat16 and adds to float32.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Target:
     registers: int
     has_fma: bool
     has_masks: bool
+    has_bfloat16: bool = False
 
     def lanes(self, dtype: DType) -> int:
         """Elements of `dtype` in one vector register."""
@@ -70,7 +72,9 @@ def host_targets() -> dict[str, Target]:
     if all(features.get(name) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq")):
         # Without the last feature LLVM holds back to 256-bit vectors on some processors.
         text = features.flatten() + ",-prefer-256-bit"
-        found["avx512"] = Target("avx512", triple, binding.get_host_cpu_name(), text, 512, 32, True, True)
+        found["avx512"] = Target(
+            "avx512", triple, binding.get_host_cpu_name(), text, 512, 32, True, True, bool(features.get("avx512bf16"))
+        )
     for name, (cpu, text, bits, registers, fma, masks) in _X86.items():
         if name == "sse2" or (features.get("avx2") and features.get("fma")):
             found[name] = Target(name, triple, cpu, text, bits, registers, fma, masks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule import activations, initializers, ops, registry
+from chainrule import activations, config, initializers, ops, registry
 from chainrule.errors import ChainruleError
 from chainrule.graph.shapes import Shape
 from chainrule.graph.types import as_dtype
@@ -57,6 +57,7 @@ class Dense(Layer):
         activation: a name or a function; linear by default.
         use_bias: whether a bias is added.
         kernel_initializer, bias_initializer: initial weights.
+        dtype: ``float32``, or ``mixed_bfloat16`` for products of rounded factors; `config.dtype_policy` by default.
 
     Shapes: x (batch, …, n), kernel (n, units), bias (units,), result (batch, …, units).
     """
@@ -75,6 +76,7 @@ class Dense(Layer):
         bias_constraint: Any = None,
         name: str | None = None,
         trainable: bool = True,
+        dtype: str | None = None,
     ):
         super().__init__(name, trainable)
         if not isinstance(units, int) or isinstance(units, bool) or units < 1:
@@ -88,6 +90,7 @@ class Dense(Layer):
                     f"{option} is not available in this version", where="Dense", expected=None, got=value
                 )
         self.units, self.use_bias = units, use_bias
+        self.dtype_policy = config.check_dtype_policy(dtype or config.dtype_policy(), "Dense, dtype")
         self.activation = activations.get(activation)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -100,7 +103,8 @@ class Dense(Layer):
             self.bias = self.add_weight((self.units,), self.bias_initializer, "bias")
 
     def call(self, x: Any, training: bool = False) -> Any:
-        z = ops.matmul(as_float(x), self.kernel)
+        precision = "bfloat16" if self.dtype_policy == "mixed_bfloat16" else None
+        z = ops.matmul(as_float(x), self.kernel, precision)
         return self.activation(ops.add(z, self.bias) if self.use_bias else z)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -114,6 +118,7 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": registry.describe(self.kernel_initializer),
             "bias_initializer": registry.describe(self.bias_initializer),
+            "dtype": self.dtype_policy,
         }
 
 

@@ -11,12 +11,14 @@ from chainrule.errors import ChainruleError
 from chainrule.graph.primitive import Example, Primitive
 from chainrule.graph.shapes import broadcast_shapes, multiply_dims, normalize_axis
 from chainrule.graph.tracing import apply, as_operand
-from chainrule.graph.types import ArrayType
-from chainrule.ops.elementwise import multiply, promoted
+from chainrule.graph.types import ArrayType, float32
+from chainrule.ops.elementwise import multiply, promoted, rounded_to_bfloat16
 from chainrule.ops.movement import broadcast_to, expand_dims, reshape, squeeze, transpose
 
 
-def _matmul_rule(a: ArrayType, b: ArrayType, transpose_a: bool, transpose_b: bool) -> ArrayType:
+def _matmul_rule(
+    a: ArrayType, b: ArrayType, transpose_a: bool, transpose_b: bool, precision: str | None = None
+) -> ArrayType:
     if a.rank != b.rank or a.rank < 2 or a.dtype != b.dtype or not a.dtype.is_float:
         raise ChainruleError(
             "not two matrices of one float type",
@@ -33,21 +35,36 @@ def _matmul_rule(a: ArrayType, b: ArrayType, transpose_a: bool, transpose_b: boo
             expected=f"{inner} rows in the second matrix",
             got=f"{a} and {b}",
         )
+    if precision is not None and (precision != "bfloat16" or a.dtype != float32):
+        raise ChainruleError(
+            "not a precision for this product",
+            where="matmul",
+            expected="'bfloat16' of float32",
+            got=(precision, a.dtype),
+        )
     return ArrayType(a.dtype, (*a.shape[:-2], m, n))
 
 
-def _evaluate_matmul(a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool) -> np.ndarray:
+def _evaluate_matmul(
+    a: np.ndarray, b: np.ndarray, transpose_a: bool, transpose_b: bool, precision: str | None = None
+) -> np.ndarray:
+    if precision:
+        a, b = rounded_to_bfloat16(a), rounded_to_bfloat16(b)
     return np.matmul(a.swapaxes(-1, -2) if transpose_a else a, b.swapaxes(-1, -2) if transpose_b else b)
 
 
-def _product(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
-    return apply(MATMUL, a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+def _product(a: Any, b: Any, transpose_a: bool, transpose_b: bool, precision: str | None = None) -> Any:
+    extra = {"precision": precision} if precision else {}
+    return apply(MATMUL, a, b, transpose_a=transpose_a, transpose_b=transpose_b, **extra)
 
 
-def _matmul_vjp(g: Any, result: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, ...]:
-    """With C = A B: dA = dC Bᵀ and dB = Aᵀ dC, each turned where its operand was."""
-    da = _product(b, g, transpose_b, True) if transpose_a else _product(g, b, False, not transpose_b)
-    db = _product(g, a, True, transpose_a) if transpose_b else _product(a, g, not transpose_a, False)
+def _matmul_vjp(
+    g: Any, result: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool, precision: str | None = None
+) -> tuple[Any, ...]:
+    """With C = A B: dA = dC Bᵀ and dB = Aᵀ dC, each turned where its operand was, in the same precision."""
+    p = precision
+    da = _product(b, g, transpose_b, True, p) if transpose_a else _product(g, b, False, not transpose_b, p)
+    db = _product(g, a, True, transpose_a, p) if transpose_b else _product(a, g, not transpose_a, False, p)
     return da, db
 
 
@@ -83,8 +100,12 @@ MATMUL = Primitive(
 # -- public functions ---------------------------------------------------------------------------------------------
 
 
-def matmul(x: Any, y: Any) -> Any:
+def matmul(x: Any, y: Any, precision: str | None = None) -> Any:
     """The matrix product over the last two axes, leading axes broadcast; a vector counts as a row or a column.
+
+    Args:
+        precision: with ``"bfloat16"`` the factors, here and in the gradients, are rounded to 8 bits before they are
+            multiplied; sums are float32. About twice as fast where the processor has the instructions.
 
     Example:
         >>> matmul(np.eye(2), np.array([3.0, 4.0]))
@@ -98,19 +119,19 @@ def matmul(x: Any, y: Any) -> Any:
     b = expand_dims(b, -1) if column else b
     if len(b.shape) == 2 and len(a.shape) > 2:
         flat = reshape(a, (multiply_dims(a.shape[:-1]), a.shape[-1]))
-        product = reshape(_product(flat, b, False, False), (*a.shape[:-1], b.shape[-1]))
+        product = reshape(_product(flat, b, False, False, precision), (*a.shape[:-1], b.shape[-1]))
     else:
         lead = broadcast_shapes(a.shape[:-2], b.shape[:-2], where="matmul")
         a = broadcast_to(a, (*lead, *a.shape[-2:]))
         b = broadcast_to(b, (*lead, *b.shape[-2:]))
-        product = _product(a, b, False, False)
+        product = _product(a, b, False, False, precision)
     if row:
         product = squeeze(product, -2)
     return squeeze(product, -1) if column else product
 
 
 def _one_float_type(x: Any, y: Any) -> tuple[Any, Any]:
-    from chainrule.graph.types import as_dtype, float32, promote
+    from chainrule.graph.types import as_dtype, promote
     from chainrule.ops.elementwise import cast
 
     a, b = as_operand(x), as_operand(y)

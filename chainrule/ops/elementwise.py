@@ -17,7 +17,7 @@ from chainrule.graph.ir import Node
 from chainrule.graph.primitive import NO_GRADIENT, Example, Primitive
 from chainrule.graph.shapes import broadcast_shapes
 from chainrule.graph.tracing import apply, as_operand
-from chainrule.graph.types import ArrayType, DType, as_dtype, bool_, float32, promote
+from chainrule.graph.types import ArrayType, DType, as_dtype, bool_, float32, promote, uint32
 from chainrule.graph.variable import Variable
 
 # -- shape rules --------------------------------------------------------------------------------------------------
@@ -281,6 +281,31 @@ SIGN = Primitive(
     evaluate=np.sign,
     formula=_by_name("sign"),
     examples=_unary_samples(),
+)
+
+
+def rounded_to_bfloat16(x: np.ndarray) -> np.ndarray:
+    """float32 numbers rounded, to even, to the 8 bits of fraction that bfloat16 has."""
+    bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(x), x, rounded.view(np.float32))
+
+
+def _round_formula(w: Any, x: Any) -> Any:
+    bits = w.bitcast(x, uint32)
+    odd = w.and_(w.lshr(bits, w.like(16, bits)), w.like(1, bits))
+    raised = w.add(w.add(bits, w.like(0x7FFF, bits)), odd)
+    rounded = w.bitcast(w.and_(raised, w.like(0xFFFF0000, bits)), float32)
+    return w.select(w.equal(x, x), rounded, x)
+
+
+ROUND_TO_BFLOAT16 = Primitive(
+    name="round_to_bfloat16",
+    family="elementwise",
+    type_rule=_number_rule("round_to_bfloat16", 1, ("float",)),
+    evaluate=rounded_to_bfloat16,
+    formula=_round_formula,
+    examples=lambda: (Example((np.array([1.0, 1.00390625, 1.01171875, -3.3e38, 1e-40, np.nan], "float32"),)),),
 )
 
 # -- exponentials -------------------------------------------------------------------------------------------------

@@ -23,6 +23,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.compiler.kernel import MatrixProduct, Position
+from chainrule.compiler.llvm.narrow import (
+    PairPacker,
+    emit_left_packing,
+    emit_right_packing,
+    multiply_pairs,
+    pairs_in,
+    row_of_pairs,
+)
 from chainrule.compiler.llvm.writer import Reg, llvm_type
 
 if TYPE_CHECKING:
@@ -77,6 +85,8 @@ class _Product:
         self.depth = w.extent(core.depth)
         self.element = llvm_type(core.dtype)
         self.in_rows = core.b_position.is_unit(self.n_loop)
+        self.narrow = core.narrow
+        self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
         widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
         self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
@@ -86,7 +96,9 @@ class _Product:
     def emit(self, indices: dict[int, Number], shared: bool) -> None:
         """All tiles of one matrix, or this worker's share of them."""
         w = self.w
-        if not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
+        if self.narrow:
+            self.pack_left(indices)
+        if self.narrow or not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
             self.emit_panels(indices, 0, shared)
             return
         thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
@@ -147,7 +159,11 @@ class _Product:
         pointer, stride = start, w.stride(core.b_position, self.k_loop)
         much = isinstance(self.m, int) and self.m > 2 * self.rows
         little = isinstance(self.m, int) and self.m <= 2 * self.rows
-        if edge or not self.in_rows or much:
+        if self.narrow:
+            packer = self.packer(self.core.b, self.core.b_position, self.n_loop, self.n, indices)
+            emit_right_packing(w, packer, n0, vectors)
+            pointer, stride = w.workspace, vectors * self.lanes
+        elif edge or not self.in_rows or much:
             self.emit_packing(indices, n0, vectors, edge)
             pointer, stride = w.workspace, vectors * self.lanes
         elif not little:
@@ -172,9 +188,7 @@ class _Product:
         overlapped = not edge or w.target.has_masks
 
         def tile(m: Number, count: int) -> None:
-            a = w.element(
-                w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, {**indices, self.m_loop: m})
-            )
+            a = self.left(m, indices)
             if count == self.rows and overlapped:
                 unit = w.int_op("mul", m, share)
                 self.call_tile(
@@ -195,6 +209,29 @@ class _Product:
             return
         with w.when(w.compare_int("sgt", high, full)):
             self.emit_left_over(w.int_op("mul", full, self.rows), tile)
+
+    def left(self, m: Number, indices: dict[int, Number]) -> str:
+        """Where the rows of the left matrix from m on begin."""
+        w = self.w
+        if self.narrow:
+            return w.element(self.packed_left(), self.core.dtype, w.int_op("mul", m, row_of_pairs(w, self.depth)))
+        place = w.place_of(self.core.a_position.terms, {**indices, self.m_loop: m})
+        return w.element(w.pointers[self.core.a], self.core.dtype, place)
+
+    def packed_left(self) -> str:
+        """Where the pairs of the left matrix lie: behind the panel."""
+        words = self.w.int_op("mul", row_of_pairs(self.w, self.depth), self.width)
+        return self.w.element(self.w.workspace, self.core.dtype, words)
+
+    def packer(
+        self, operand: int, position: Position, loop: int, extent: Number, indices: dict[int, Number]
+    ) -> PairPacker:
+        return PairPacker(self.w, position, self.w.pointers[operand], loop, self.k_loop, extent, self.depth, indices)
+
+    def pack_left(self, indices: dict[int, Number]) -> None:
+        """Pairs of the whole left matrix, for this worker."""
+        packer = self.packer(self.core.a, self.core.a_position, self.m_loop, self.m, indices)
+        emit_left_packing(self.w, packer, self.packed_left())
 
     def plan_prefetch(
         self, indices: dict[int, Number], n0: Number, vectors: int, full: Number
@@ -360,7 +397,7 @@ class _Product:
         w.line(f"{before_n} = load i64, ptr {self.before_n}, align 8")
         w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {self.scratch}, i64 {self.depth}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}, "
+            f"ptr {self.scratch}, i64 {self.terms}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}, "
             f"ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
         )
 
@@ -370,7 +407,7 @@ class _Product:
         self.define(name, lambda name: self.tile_function(name, count, vectors, False, overlapped=False))
         self.w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {scratch}, i64 {self.depth})"
+            f"ptr {scratch}, i64 {self.terms})"
         )
 
     def call_epilogue(
@@ -429,6 +466,8 @@ class _Product:
         def write(w: KernelEmitter) -> None:
             row_stride = w.stride(self.core.a_position, self.m_loop)
             step = w.stride(self.core.a_position, self.k_loop)
+            if self.narrow:
+                row_stride, step = row_of_pairs(w, w.extent(self.core.depth)), 1
             names = [[f"{r}_{c}" for c in range(vectors)] for r in range(count)]
             kind = llvm_type(dtype, lanes)
             pairs = [name for row in names for name in row]
@@ -464,7 +503,8 @@ class _Product:
                 left = w.load_run(w.element("%a_now", dtype, w.int_op("mul", row_stride, r)), dtype, 1)
                 spread = left if lanes == 1 else w.splat(left, lanes)
                 for c in range(vectors):
-                    total = w.fma(spread, right[c], Reg(f"%sum{names[r][c]}", dtype, lanes))
+                    held = Reg(f"%sum{names[r][c]}", dtype, lanes)
+                    total = multiply_pairs(w, held, spread, right[c]) if self.narrow else w.fma(spread, right[c], held)
                     w.line(f"%more{names[r][c]} = {_copy(total)}")
             w.line(f"%a_next = getelementptr {self.element}, ptr %a_now, i64 {step}")
             w.line(f"%b_next = getelementptr {self.element}, ptr %b_now, i64 %bk")
