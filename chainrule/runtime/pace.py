@@ -2,16 +2,19 @@
 
 The result has the same bits for any number of workers, so the choice can be made from the clock, while training goes
 on: each number is tried for a moment, the fastest is kept, and the others are tried again now and then, more rarely the
-slower they were. So a step too small to share runs on one thread, and a machine that other work has filled, or that a
-container's quota holds back, does not make workers wait long for each other.
+more often they lost. So a step too small to share runs on one thread, and on a machine that other work has filled, or
+that a container's quota holds back, workers do not wait long for each other.
 """
 
 from __future__ import annotations
 
 _TRIAL_SECONDS = 2e-4
-_PATIENCE_SECONDS = 0.25
-"""Until another number is tried again; times how many times slower it was, but not more than `_MOST` times."""
-_MOST = 20
+_SMALL_SECONDS = 1e-3
+"""A trial that costs less is made at once."""
+_PATIENCE = (0.005, 5.0)
+"""Seconds until another number is tried again: at first, and at most; twice as many after each trial it lost."""
+_SHARE = 40
+"""So many times as long as a trial costs must have passed since the last."""
 
 
 def team_sizes(limit: int) -> list[int]:
@@ -33,6 +36,7 @@ class Pace:
     def __init__(self, limit: int):
         self.sizes = team_sizes(limit)
         self.seconds: dict[int, float] = {}
+        self.patience: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.waited: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
 
     def best(self) -> int:
@@ -43,23 +47,35 @@ class Pace:
         """A number of workers that ought to be measured now."""
         if len(self.sizes) == 1:
             return None
-        for size in self.sizes:
-            if size not in self.seconds:
-                return size
+        if not self.seconds:
+            return self.sizes[0]
         best = self.best()
         for size in self.sizes:
-            slower = min(self.seconds[size] / self.seconds[best], _MOST)
-            if size != best and self.waited[size] > _PATIENCE_SECONDS * slower:
-                return size
+            if size != best and self.waited[size] >= self.patience[size]:
+                cost = self.trial_steps(size) * self.expected(size)
+                if cost < _SMALL_SECONDS or self.waited[size] > _SHARE * cost:
+                    return size
         return None
 
+    def expected(self, size: int) -> float:
+        """Seconds a step: as measured last, or as if the workers had nothing to wait for."""
+        best = self.best()
+        return self.seconds[size] if size in self.seconds else self.seconds[best] * max(1.0, best / size)
+
     def trial_steps(self, size: int) -> int:
-        """Steps of a trial: about 0.2 ms of them, going by the last trial of this size."""
-        known = self.seconds.get(size) or min(self.seconds.values(), default=0.0)
-        return max(2, min(1000, int(_TRIAL_SECONDS / known))) if known else 4
+        """Steps of a trial: about 0.2 ms of them, after one that does not count where steps are short."""
+        if not self.seconds:
+            return 4
+        step = self.expected(size)
+        return 1 if step > _SMALL_SECONDS else max(2, min(1000, int(_TRIAL_SECONDS / max(step, 1e-9))))
 
     def record(self, size: int, steps: int, seconds: float) -> None:
         """Take note of a run."""
+        before = self.best()
         self.seconds[size] = seconds / steps
         for other in self.sizes:
             self.waited[other] = 0.0 if other == size else self.waited[other] + seconds
+        lost = before if self.best() == size else size
+        if lost != self.best():
+            self.patience[lost] = min(max(2 * self.patience[lost], _PATIENCE[0]), _PATIENCE[1])
+        self.patience[self.best()] = 0.0

@@ -60,8 +60,13 @@ class Pool:
             api.PyThread_acquire_lock(ctypes.c_void_p(lock), 1)
             self.states[worker * _LINE + 1] = lock
             arguments = (self.address, 0, 0, 0, worker, 1)
-            threading.Thread(target=self._call, args=arguments, name=f"chainrule-{worker}", daemon=True).start()
+            threading.Thread(target=self._serve, args=arguments, name=f"chainrule-{worker}", daemon=True).start()
             self.started += 1
+
+    def _serve(self, *arguments: int) -> None:
+        """The life of a worker."""
+        keep_to_cpu(arguments[4])
+        self._call(*arguments)
 
     def run(self, function: int, control: int, stride: int, team: int) -> None:
         """Call ``function(control + worker * stride, worker)`` on `team` threads at once and wait for all."""
@@ -92,6 +97,18 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
+
+
+def keep_to_cpu(worker: int) -> None:
+    """Give this thread a CPU of its own among those allowed, where the system lets threads choose.
+
+    A worker that wakes up is else often put where the caller runs, who has just woken it and waits for it there; it
+    takes the system several milliseconds to move one of the two.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        if worker < len(allowed):
+            os.sched_setaffinity(0, {allowed[worker]})
 
 
 def yield_address() -> int:

@@ -1,11 +1,13 @@
 """No kernel reads or writes outside its buffers, at any size near a constant of the microkernel."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import chainrule
 from chainrule.compiler.target import host_targets
 
 
@@ -14,7 +16,9 @@ from chainrule.compiler.target import host_targets
 @pytest.mark.parametrize("target", host_targets())
 def test_products_stay_within_their_buffers(target, where):
     script = Path(__file__).with_name("guarded.py")
-    done = subprocess.run([sys.executable, script, target, where], capture_output=True, text=True, timeout=300)
+    environment = {**os.environ, "PYTHONPATH": str(Path(chainrule.__file__).parent.parent)}
+    command = [sys.executable, str(script), target, where]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == "1092 products\n"
 

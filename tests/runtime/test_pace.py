@@ -21,7 +21,8 @@ def test_each_is_tried_then_the_fastest_is_kept():
         seen.append(size)
         pace.record(size, 1, seconds * 1e-6)
     assert seen == [4, 2, 1]
-    assert pace.next_trial() is None and pace.best() == 2
+    assert pace.best() == 2
+    assert pace.next_trial() is None
 
 
 def test_others_are_tried_again_after_a_while():
@@ -36,6 +37,18 @@ def test_others_are_tried_again_after_a_while():
     assert pace.next_trial() == 2
     pace.record(2, 1, 0.5e-6)
     assert pace.best() == 2
+
+
+def test_long_steps_are_tried_with_fewer_workers_only_after_many():
+    pace = Pace(2)
+    pace.record(2, 1, 0.1)
+    assert pace.trial_steps(1) == 1
+    for _ in range(50):
+        assert pace.next_trial() is None
+        pace.record(2, 1, 0.1)
+    for _ in range(100):
+        pace.record(2, 1, 0.1)
+    assert pace.next_trial() == 1
 
 
 def test_a_trial_is_short_for_what_was_slow():

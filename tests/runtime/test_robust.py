@@ -17,7 +17,8 @@ SCRIPT = Path(__file__).with_name("robust.py")
 
 
 def start(*arguments, workers):
-    environment = {**os.environ, "CHAINRULE_WORKERS": str(workers)}
+    root = str(Path(cr.__file__).parent.parent)
+    environment = {**os.environ, "CHAINRULE_WORKERS": str(workers), "PYTHONPATH": root}
     command = [sys.executable, str(SCRIPT), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
