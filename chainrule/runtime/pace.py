@@ -13,6 +13,7 @@ _SMALL_SECONDS = 1e-3
 """A trial that costs less is made at once."""
 _PATIENCE = (0.005, 5.0)
 """Seconds until another number is tried again: at first, and at most; twice as many after each trial it lost."""
+_MEMORY_SECONDS = 0.05
 _SHARE = 40
 """So many times as long as a trial costs must have passed since the last."""
 
@@ -70,9 +71,14 @@ class Pace:
         return 1 if step > _SMALL_SECONDS else max(2, min(1000, int(_TRIAL_SECONDS / max(step, 1e-9))))
 
     def record(self, size: int, steps: int, seconds: float) -> None:
-        """Take note of a run."""
+        """Take note of a run; a short one changes what is known of the fastest only a little.
+
+        A first step after a pause finds cold caches and workers asleep, and says nothing about the next thousand.
+        """
         before = self.best()
-        self.seconds[size] = seconds / steps
+        known = self.seconds.get(size)
+        weight = 1.0 if known is None or size != before else min(1.0, seconds / _MEMORY_SECONDS)
+        self.seconds[size] = seconds / steps if known is None else known + weight * (seconds / steps - known)
         for other in self.sizes:
             self.waited[other] = 0.0 if other == size else self.waited[other] + seconds
         lost = before if self.best() == size else size

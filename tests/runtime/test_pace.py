@@ -51,6 +51,17 @@ def test_long_steps_are_tried_with_fewer_workers_only_after_many():
     assert pace.next_trial() == 1
 
 
+def test_one_slow_step_does_not_change_the_choice():
+    pace = Pace(2)
+    pace.record(2, 1, 2e-3)
+    pace.record(1, 1, 4e-3)
+    pace.record(2, 1, 9e-3)
+    assert pace.best() == 2
+    for _ in range(20):
+        pace.record(2, 1, 9e-3)
+    assert pace.best() == 1
+
+
 def test_a_trial_is_short_for_what_was_slow():
     pace = Pace(2)
     assert pace.trial_steps(2) <= 4
