@@ -81,13 +81,13 @@ class Workload:
 
 TABLE = (
     Workload("digits", (784, 512, 512, 10), 128, 60_000, "cross_entropy", data="mnist", agreement=0.03),
-    Workload("tiny", (8, 16, 1), 32, 320_000, "mse"),
-    Workload("small", (20, 64, 64, 1), 64, 64_000, "mse"),
-    Workload("deep", (128,) * 65, 128, 2_560, "mse", weights="he", epochs=4),
+    Workload("tiny", (8, 16, 1), 32, 320_000, "mse", epochs=5),
+    Workload("small", (20, 64, 64, 1), 64, 64_000, "mse", epochs=10),
+    Workload("deep", (128,) * 65, 128, 2_560, "mse", weights="he", epochs=10),
     Workload("wide", (1024, 2048, 2048, 2048, 10), 512, 5_120, "cross_entropy"),
     Workload("chain", (4, 32, 16, 4), 10_000, 10_000, "mse", activation="tanh", epochs=200, agreement=0.001),
-    Workload("odd", (101, 77, 33, 3), 50, 10_000, "cross_entropy", epochs=5),
-    Workload("odd-1", (101, 77, 33, 3), 1, 1_000, "cross_entropy", epochs=5),
+    Workload("odd", (101, 77, 33, 3), 50, 10_000, "cross_entropy", epochs=30),
+    Workload("odd-1", (101, 77, 33, 3), 1, 1_000, "cross_entropy", epochs=10),
     Workload("deep500", (64,) * 501, 64, 640, "mse", residual=True, weights="small", epochs=2),
 )
 WORKLOADS: Mapping[str, Workload] = {workload.name: workload for workload in TABLE}

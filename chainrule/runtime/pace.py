@@ -8,10 +8,13 @@ that a container's quota holds back, workers do not wait long for each other.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 _TRIAL_SECONDS = 2e-4
 _SMALL_SECONDS = 1e-3
 """A trial that costs less is made at once."""
-_PATIENCE = (0.005, 5.0)
+_PATIENCE = (0.002, 0.1)
 """Seconds until another number is tried again: at first, and at most; twice as many after each trial it lost."""
 _MEMORY_SECONDS = 0.05
 _SHARE = 40
@@ -32,13 +35,20 @@ def team_sizes(limit: int) -> list[int]:
 
 
 class Pace:
-    """Seconds a step for each number of workers, and which comes next."""
+    """Seconds a step for each number of workers, and which comes next.
 
-    def __init__(self, limit: int):
+    Args:
+        limit: the most workers.
+        clock: seconds, from wherever.
+    """
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.perf_counter):
+        self.clock = clock
+        self.began = clock()
         self.sizes = team_sizes(limit)
         self.seconds: dict[int, float] = {}
         self.patience: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
-        self.waited: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
+        self.tried: dict[int, float] = dict.fromkeys(self.sizes, -1e9)
 
     def best(self) -> int:
         """The fastest so far; all of them before anything was measured."""
@@ -50,11 +60,12 @@ class Pace:
             return None
         if not self.seconds:
             return self.sizes[0]
-        best = self.best()
+        best, now = self.best(), self.clock()
         for size in self.sizes:
-            if size != best and self.waited[size] >= self.patience[size]:
+            waited = now - max(self.tried[size], self.began)
+            if size != best and waited >= self.patience[size]:
                 cost = self.trial_steps(size) * self.expected(size)
-                if cost < _SMALL_SECONDS or self.waited[size] > _SHARE * cost:
+                if cost < _SMALL_SECONDS or waited > _SHARE * cost:
                     return size
         return None
 
@@ -79,8 +90,7 @@ class Pace:
         known = self.seconds.get(size)
         weight = 1.0 if known is None or size != before else min(1.0, seconds / _MEMORY_SECONDS)
         self.seconds[size] = seconds / steps if known is None else known + weight * (seconds / steps - known)
-        for other in self.sizes:
-            self.waited[other] = 0.0 if other == size else self.waited[other] + seconds
+        self.tried[size] = self.clock()
         lost = before if self.best() == size else size
         if lost != self.best():
             self.patience[lost] = min(max(2 * self.patience[lost], _PATIENCE[0]), _PATIENCE[1])
