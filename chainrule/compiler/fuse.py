@@ -36,6 +36,7 @@ from chainrule.compiler.lower.body import (
     BodyBuilder,
     Index,
     dim_terms,
+    element_position,
     flatten_index,
     identity_index,
     is_relabelling,
@@ -183,26 +184,45 @@ def kept_operands(node: Node, roots: set[Node]) -> set[Node]:
 
 
 class Dependencies:
-    """Which group must run after which, closed under "after": one bit a group."""
+    """Which group must run after which.
+
+    A group's level is above those of all that it runs after, so that a search for a path can stop below its goal.
+    """
 
     def __init__(self) -> None:
-        self.after: list[int] = []
+        self.before: list[set[int]] = []  # groups that a group directly runs after
+        self.followers: list[set[int]] = []  # the same edges the other way
+        self.level: list[int] = []
 
     def add_group(self) -> None:
-        self.after.append(0)
+        self.before.append(set())
+        self.followers.append(set())
+        self.level.append(0)
 
     def depends(self, later: int, earlier: int) -> bool:
-        return bool(self.after[later] >> earlier & 1)
+        """Whether one must run after the other, directly or over others."""
+        goal = self.level[earlier]
+        stack, seen = [later], {later}
+        while stack:
+            for number in self.before[stack.pop()]:
+                if number == earlier:
+                    return True
+                if number not in seen and self.level[number] > goal:
+                    seen.add(number)
+                    stack.append(number)
+        return False
 
     def add(self, later: int, earlier: int) -> None:
-        new = (self.after[earlier] | 1 << earlier) & ~self.after[later]
-        if not new:
+        if earlier in self.before[later]:
             return
-        self.after[later] |= new
-        mark = 1 << later
-        for number, mask in enumerate(self.after):
-            if mask & mark:
-                self.after[number] = mask | new
+        self.before[later].add(earlier)
+        self.followers[earlier].add(later)
+        stack = [(later, self.level[earlier] + 1)]
+        while stack:
+            number, level = stack.pop()
+            if self.level[number] < level:
+                self.level[number] = level
+                stack.extend((follower, level + 1) for follower in self.followers[number])
 
 
 def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node, Group], Dependencies]:
@@ -358,14 +378,7 @@ def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
     Before: dx2, dw2, db2, dx1, dw1, …, where dw2 overwrites weights that dx2 reads; after: dx2 | dw2, db2, dx1 | ….
     A group is moved forward by at most `_WINDOW` places, so that arrays do not live much longer.
     """
-    waiting = {group.number: bin(dependencies.after[group.number]).count("1") for group in groups}
-    followers: dict[int, list[int]] = {group.number: [] for group in groups}
-    for group in groups:
-        mask = dependencies.after[group.number]
-        while mask:
-            low = mask & -mask
-            followers[low.bit_length() - 1].append(group.number)
-            mask ^= low
+    waiting = {group.number: len(dependencies.before[group.number]) for group in groups}
     ready = [number for number, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     order: list[Group] = []
@@ -376,7 +389,7 @@ def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
             epoch.append(heapq.heappop(ready))
         for number in epoch:
             order.append(groups[number])
-            for follower in followers[number]:
+            for follower in sorted(dependencies.followers[number]):
                 waiting[follower] -= 1
                 if waiting[follower] == 0:
                     heapq.heappush(ready, follower)
@@ -480,14 +493,14 @@ class _Builder:
         body = BodyBuilder(lambda other: other is node, lambda other: 0)
         index = identity_index(node.shape)
         value = body.value(node, index)
-        position = make_position(flatten_index(index, contiguous_strides(node.shape)))
+        position = element_position(node.shape, index)
         operands = (Operand(node.dtype, False), Operand(node.dtype, True))
         kernel = Kernel(operands, node.shape, None, tuple(body.steps), (Store(1, position, value),))
         self.add_row(kernel, [source, target], node.scope)
 
     def add_zeros(self, node: Node) -> None:
         literal = Instruction("literal", node.dtype, value=0)
-        position = make_position(flatten_index(identity_index(node.shape), contiguous_strides(node.shape)))
+        position = element_position(node.shape, identity_index(node.shape))
         kernel = Kernel((Operand(node.dtype, True),), node.shape, None, (literal,), (Store(0, position, 0),))
         self.add_row(kernel, [self.buffer(node)], node.scope)
 
@@ -542,7 +555,7 @@ class _Builder:
             for buffer in self._destinations(group.region[0], always=True):
                 store(buffer, region, value)
         elif not isinstance(core, Accumulation):
-            position = make_position(flatten_index(index, contiguous_strides(group.shape)))
+            position = element_position(group.shape, index)
             values = [(root, body.value(root, index)) for root in group.roots]
             for root, number in values:
                 for buffer in self._destinations(root):

@@ -30,6 +30,12 @@ class Position:
 
     terms: tuple[Term, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.terms))
+
+    def __hash__(self) -> int:  # kernels are told apart by what is in them, so this is asked very often
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
     def stride(self, loop: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
         """How far the position moves when `loop` advances by one, as a sum of coefficient * sizes."""
         return tuple((coefficient, sizes) for coefficient, at, sizes in self.terms if at == loop)

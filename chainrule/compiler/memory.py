@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,17 +63,19 @@ def plan_memory(program: Program, epochs: Sequence[int], sizes: Mapping[str, int
     """Place the largest first, each at the lowest offset free in all epochs of its life."""
     lifetimes = find_lifetimes(program, epochs)
     rounded = {buffer: -(-count_bytes(program, buffer, sizes) // ALIGNMENT) * ALIGNMENT for buffer in lifetimes}
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first epoch, last epoch
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first epoch, last epoch; by offset
     offsets: dict[int, int] = {}
     for buffer in sorted(lifetimes, key=lambda number: (-rounded[number], number)):
         first, last = lifetimes[buffer]
         offset = 0
-        for start, end, born, died in sorted(other for other in placed if other[2] <= last and other[3] >= first):
-            if start - offset >= rounded[buffer]:
-                break
-            offset = max(offset, end)
+        for start, end, born, died in placed:
+            if born <= last and died >= first:
+                if start - offset >= rounded[buffer]:
+                    break
+                if end > offset:  # faster than max, and this is the innermost line of deep networks
+                    offset = end
         offsets[buffer] = offset
-        placed.append((offset, offset + rounded[buffer], first, last))
+        bisect.insort(placed, (offset, offset + rounded[buffer], first, last))
     return MemoryPlan(offsets, max((end for _, end, _, _ in placed), default=0))
 
 

@@ -747,6 +747,11 @@ def aligned(name: str, operands: list[Any]) -> list[Any]:
 
 
 def _apply_numbers(primitive: Primitive, *values: Any, floating: bool = False) -> Any:
+    first = values[0]
+    if isinstance(first, Node | Variable) and (first.dtype.is_float or not floating):
+        kind = first.type
+        if all(isinstance(value, Node | Variable) and value.type == kind for value in values):
+            return apply(primitive, *values)  # nothing to promote: most operations of a traced network
     return apply(primitive, *promoted(primitive.name, values, floating))
 
 

@@ -6,6 +6,7 @@ compiled, on as many threads as there are workers.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,17 +25,50 @@ def compile_text(text: str, target: Target) -> bytes:
     """Machine code, as an object file, of a module in LLVM's text form."""
     from llvmlite import binding
 
-    module = binding.parse_assembly(text)
+    # Everything that this thread's module touches is its own, so that several threads can compile at once.
+    module = binding.parse_assembly(text, binding.create_context())
     module.verify()
     machine = _machine(target)
     builder = binding.create_pass_builder(machine, binding.create_pipeline_tuning_options(speed_level=1))
     manager = binding.create_new_function_pass_manager()
     manager.add_sroa_pass()
     manager.add_instruction_combine_pass()
+    run = _unlocked("LLVMPY_RunNewFunctionPassManager")
     for function in module.functions:
         if not function.is_declaration:
-            manager.run(function, builder)
-    return machine.emit_object(module)
+            if run is None:
+                manager.run(function, builder)
+            else:
+                run(manager, function, builder)
+    return _emit_object(machine, module)
+
+
+def _emit_object(machine: Any, module: Any) -> bytes:
+    from llvmlite.binding import ffi
+
+    emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
+    if emit is None:
+        code: bytes = machine.emit_object(module)
+        return code
+    with ffi.OutputString() as message:
+        buffer = emit(machine, module, 1, message)
+        if not buffer:
+            raise RuntimeError(f"LLVM could not make machine code: {message}")
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        return ctypes.string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+def _unlocked(name: str) -> Any:
+    """A function of llvmlite's library without the lock that llvmlite puts around each, or None if it has changed.
+
+    The lock lets one thread at a time into LLVM; LLVM itself asks only that threads share no context.
+    """
+    from llvmlite.binding import ffi
+
+    return getattr(getattr(ffi.lib, name), "_cfn", None)
 
 
 def _machine(target: Target) -> Any:

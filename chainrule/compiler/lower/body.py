@@ -6,6 +6,7 @@ of a kernel is found by asking for a node's element at an index, and that asks f
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,6 +49,13 @@ def flatten_index(index: Sequence[Position], strides: Sequence[Dim]) -> list[Ter
     return terms
 
 
+@functools.lru_cache(maxsize=4096)
+def element_position(shape: Shape, index: Index) -> Position:
+    """Where the element at `index` lies in a row-major array of this shape."""
+    return make_position(flatten_index(index, contiguous_strides(shape)))
+
+
+@functools.lru_cache(maxsize=4096)
 def identity_index(shape: Shape) -> Index:
     """Each axis read by the loop of its own number; an axis of size 1 has no loop to follow."""
     return tuple(ZERO if dim == 1 else loop_index(axis) for axis, dim in enumerate(shape))
@@ -116,10 +124,10 @@ class BodyBuilder:
         self._values: dict[tuple[Node, Index], int] = {}
 
     def add(self, step: Instruction) -> int:
-        if step not in self._numbers:
-            self._numbers[step] = len(self.steps)
+        number = self._numbers.setdefault(step, len(self.steps))
+        if number == len(self.steps):
             self.steps.append(step)
-        return self._numbers[step]
+        return number
 
     def define(self, node: Node, index: Index, number: int) -> None:
         """From here on `node` at `index` is the value of a step."""
@@ -135,7 +143,7 @@ class BodyBuilder:
                 return node.inputs[0], make_position(terms)
             index = view_index(node, index)
             node = node.inputs[0]
-        return node, make_position(flatten_index(index, contiguous_strides(node.shape)))
+        return node, element_position(node.shape, index)
 
     def value(self, node: Node, index: Index) -> int:
         """The step that computes `node` at `index`."""
@@ -151,7 +159,7 @@ class BodyBuilder:
             return self.add(Instruction("literal", node.dtype, value=node.params["value"].array.reshape(()).item()))
         if primitive in (INPUT, CONSTANT) or self.is_stored(node):
             operand = self.operand_of(node)
-            position = make_position(flatten_index(index, contiguous_strides(node.shape)))
+            position = element_position(node.shape, index)
             return self.add(Instruction("load", node.dtype, operand=operand, position=position))
         name = primitive.name
         if name in VIEWS:
@@ -169,7 +177,7 @@ class BodyBuilder:
         if name == "take":
             return self._take(node, index)
         if name == "random_bits":
-            place = make_position(flatten_index(index, contiguous_strides(node.shape)))
+            place = element_position(node.shape, index)
             at = self.add(Instruction("position", int64, position=place))
             keys = tuple(self.value(operand, ()) for operand in node.inputs)
             return self._primitive(node, (*keys, at))
