@@ -3,7 +3,7 @@
 #   make mnist    install, then train a network on the handwritten digits
 #   make test     install, then run the tests
 #   make check    lint and types
-#   make bench    the benchmarks, against pinned peers in an environment of their own
+#   make bench    the benchmarks and their plots, against pinned peers in an environment of their own
 #   make clean    remove all that make made
 
 PYTHON ?= python3
@@ -28,9 +28,7 @@ check: $(DEVELOPED)
 	$(VENV)/bin/python -m mypy
 
 bench: $(BENCH_READY)
-	$(BENCH_VENV)/bin/python benchmarks/digits.py
-	$(BENCH_VENV)/bin/python benchmarks/cold_start.py
-	$(BENCH_VENV)/bin/python benchmarks/compile_time.py
+	$(BENCH_VENV)/bin/python benchmarks/all.py --plots docs/images
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

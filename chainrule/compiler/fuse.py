@@ -16,7 +16,8 @@ Goes in: a simplified graph and which output replaces which input. Comes out: a 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.compiler.kernel import (
@@ -53,6 +54,7 @@ _FREE = frozenset({"iota", "dim_size"})
 _REGIONS = frozenset({"pad", "concatenate"})
 _LONGEST_CHAIN = 48  # nodes inlined into one another before one is kept, so that bodies stay bounded
 _WINDOW = 8
+_WIDE_ROW = 64  # elements
 
 
 @dataclass(eq=False)
@@ -120,6 +122,7 @@ def find_roots(graph: Graph) -> set[Node]:
     readers: dict[Node, int] = dict.fromkeys(nodes, 0)
     roots: set[Node] = {node for node in graph.outputs if not is_leaf(node)}
     depth: dict[Node, int] = {}
+    gathered = find_gathered_beside_products(nodes)
 
     def demand(node: Node) -> None:
         while node.primitive.name in VIEWS and (node.primitive.name != "reshape" or is_relabelling(node)):
@@ -131,7 +134,7 @@ def find_roots(graph: Graph) -> set[Node]:
 
     for node in nodes:
         name = node.primitive.name
-        if is_core(node) or name in _REGIONS or name == "identity":
+        if is_core(node) or name in _REGIONS or name == "identity" or node in gathered:
             roots.add(node)
         if name == "matmul":
             demand(node.inputs[0])
@@ -163,6 +166,32 @@ def find_roots(graph: Graph) -> set[Node]:
             if any(not is_literal(operand) for operand in node.inputs):
                 roots.add(node)
     return roots
+
+
+def find_gathered_beside_products(nodes: Sequence[Node]) -> set[Node]:
+    """Wide rows of a data set that are combined with a matrix product, such as targets with predictions.
+
+    The product's tiles would go to each row in memory once for every panel of columns; a copy is made row by row.
+    """
+    found: set[Node] = set()
+    within: dict[Node, set[Node]] = {}  # the gathered rows that a value is an elementwise function of
+    beside: set[Node] = set()  # values that are elementwise functions of a product
+    for node in nodes:
+        primitive = node.primitive
+        within[node] = set()
+        if primitive.family == "contraction":
+            beside.add(node)
+        elif primitive.name == "take":
+            width = math.prod(dim for dim in node.shape[1:] if isinstance(dim, int))
+            if width > _WIDE_ROW:
+                within[node] = {node}
+        elif primitive.family == "elementwise" or primitive.name in VIEWS:
+            within[node] = set().union(*(within[operand] for operand in node.inputs))
+            if any(operand in beside for operand in node.inputs):
+                beside.add(node)
+                found |= within[node]
+                within[node] = set()
+    return found
 
 
 def kept_operands(node: Node, roots: set[Node]) -> set[Node]:

@@ -7,6 +7,7 @@ Source: Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,9 @@ def load_data() -> tuple[Pair, Pair]:
         >>> x_train.shape, x_train.dtype, y_test.shape
         ((60000, 28, 28), dtype('uint8'), (10000,))
     """
-    train = load_file("train-images-idx3-ubyte.gz"), load_file("train-labels-idx1-ubyte.gz")
-    test = load_file("t10k-images-idx3-ubyte.gz"), load_file("t10k-labels-idx1-ubyte.gz")
-    return train, test
+    with ThreadPoolExecutor() as pool:  # decompressing and hashing leave the interpreter free
+        images, labels, test_images, test_labels = pool.map(load_file, SHA256)
+    return (images, labels), (test_images, test_labels)
 
 
 def load_file(name: str, folder: Path = FOLDER) -> np.ndarray:

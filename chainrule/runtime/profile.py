@@ -8,7 +8,7 @@ cost of a call. The largest is what bounds the row; how near the row comes to it
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +57,17 @@ class Profile:
     """A profiled program.
 
     Args:
+        workers: threads that ran it.
         seconds: a whole step by the clock.
-        peak_share: all operations over what the machine could have done in that time.
+        paces: seconds a step for each number of workers that was tried.
     """
 
     name: str
     machine: Machine
     steps: int
+    workers: int
     seconds: float
+    paces: Mapping[int, float]
     rows: tuple[RowProfile, ...]
 
     @property
@@ -73,6 +76,7 @@ class Profile:
 
     @property
     def peak_share(self) -> float:
+        """All operations over what the whole machine could have done in that time."""
         return self.operations / self.seconds / (self.machine.peak_gflops * 1e9)
 
     def __str__(self) -> str:
@@ -99,12 +103,13 @@ def profile_steps(
     program = executable.program
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=1)
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps)
-    plain = min(executable.pace.seconds.values()) if executable.pace.seconds else 0.0
+    paces = dict(executable.pace.seconds)
     crew = workers or executable.pace.best()
     times = np.zeros((crew, 2, len(program.rows)), dtype=np.int64)
     began = time.perf_counter()
     executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps, times=times)
     timed = time.perf_counter() - began
+    plain = paces.get(crew, timed / steps)
     # The first worker is in a kernel or at a barrier nearly all the time: that gives the length of a tick.
     ticks = times[0].sum()
     tick = timed / ticks if ticks else 0.0
@@ -139,7 +144,7 @@ def profile_steps(
                 least[bound] / seconds if seconds else 0.0,
             )
         )
-    return Profile(program.name, limits, steps, plain, tuple(rows))
+    return Profile(program.name, limits, steps, crew, plain, paces, tuple(rows))
 
 
 def _order_dims(executable: Executable) -> list[OpenDim]:
@@ -150,10 +155,12 @@ def _order_dims(executable: Executable) -> list[OpenDim]:
 
 def format_profile(profile: Profile) -> str:
     """The table that ``chainrule profile`` prints: 80 columns."""
+    tried = _list_paces(profile.paces)
     lines = [
         profile.machine.describe(),
         f"{profile.name}: {format_seconds(profile.seconds)} a step, {profile.operations / profile.seconds / 1e9:.0f} "
         f"GFLOP/s, {profile.peak_share:.0%} of the peak (mean of {profile.steps} steps)",
+        f"workers: {profile.workers}" + (f" (a step with {tried})" if tried else ""),
         "",
         f"{'row':>3} {'kernel':<14}{'scope':<21}{'time':>9}{'wait':>8}{'GFLOP/s':>8}{'GB/s':>6}  bound",
     ]
@@ -169,6 +176,10 @@ def format_profile(profile: Profile) -> str:
     inside, waiting = sum(row.seconds for row in profile.rows), sum(row.waiting for row in profile.rows)
     lines += ["", f"in kernels {format_seconds(inside)}, waiting at barriers {format_seconds(waiting)}"]
     return "\n".join(lines)
+
+
+def _list_paces(paces: Mapping[int, float]) -> str:
+    return ", ".join(f"{size}: {format_seconds(seconds)}" for size, seconds in sorted(paces.items()))
 
 
 def format_seconds(seconds: float) -> str:

@@ -26,12 +26,14 @@ from chainrule.compiler.kernel import (
     Term,
 )
 from chainrule.compiler.llvm.arithmetic import Arithmetic
-from chainrule.compiler.llvm.writer import Reg, llvm_type, memory_type
+from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type, memory_type
 from chainrule.compiler.target import Target
 from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.types import Dim, DType, OpenDim, bool_, int32, int64, uint32
 
-_ABREAST = 4  # vectors of a sum that are added to in turn
+_ABREAST = 8  # vectors of a sum that are added to in turn
+
+_ROWS_AHEAD = 6  # rows of a data set that are asked for before they are copied
 
 Number = int | str  # an i64: a known one, or a register's name
 
@@ -390,6 +392,44 @@ class KernelEmitter(Arithmetic):
         assert formula is not None, step.primitive
         return formula(self, *args, **params)
 
+    def gathered_rows(self, indices: dict[int, Number], loop: int, start: Number) -> Iterator[tuple[str, DType]]:
+        """Where the rows begin that the body reads by number, for steps whose number is the same along `loop`."""
+        body = self.kernel.body
+        varies = self.varying(body, loop, True)
+        steps = [
+            step
+            for step in body
+            if step.op == "load"
+            and step.args
+            and not varies[step.args[0]]
+            and step.position is not None
+            and step.position.is_unit(loop)
+        ]
+        known = self.uniform_steps(body, loop, indices, True) if steps else {}
+        for step in steps:
+            assert step.position is not None
+            row = self.row_place(known[step.args[0]], step.row_stride, step.row_count)
+            place = self.int_op("add", row, self.place_of(step.position.terms, {**indices, loop: start}))
+            yield self.element(self.pointers[step.operand], step.dtype, place), step.dtype
+
+    def prefetch_gathered(self, indices: dict[int, Number], loop: int) -> None:
+        """Ask for the rows of a data set that this point of the outer loops reads: they lie anywhere in memory."""
+        outer, inner = self.extent(self.kernel.loops[0]), self.extent(self.kernel.loops[loop])
+        inside = {**indices, 0: self.minimum_int(indices[0], self.int_op("sub", outer, 1))}
+        for address, dtype in self.gathered_rows(inside, loop, 0):
+            size = self.int_op("mul", inner, dtype.bytes)
+            if isinstance(size, int) and size < CACHE_LINE:
+                continue
+            with self.loop(0, size, CACHE_LINE) as offset:
+                self.prefetch(address, offset)
+
+    def prefetch(self, address: str, offset: Number, write: bool = False, level: int = 3) -> None:
+        """Ask for the cache line at ``address + offset`` bytes, into the first cache (3) or the second (2)."""
+        self.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        at = self.fresh("p")
+        self.line(f"{at} = getelementptr i8, ptr {address}, i64 {offset}")
+        self.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(write)}, i32 {level}, i32 1)")
+
     def emit_position(self, step: Instruction, lanes: Lanes, indices: dict[int, Number]) -> Reg:
         assert step.position is not None
         start = self.place_of(step.position.terms, indices)
@@ -485,7 +525,12 @@ class KernelEmitter(Arithmetic):
             self.emit_row(0, start, stop, {})
             return
         bounds = [self.worker_range(loops[0], 1), *((0, extent) for extent in loops[1:-1])]
-        self.nest(bounds, 0, lambda indices: self.emit_row(last, 0, loops[last], indices), {})
+
+        def row(indices: dict[int, Number]) -> None:
+            self.prefetch_gathered({**indices, 0: self.int_op("add", indices[0], _ROWS_AHEAD)}, last)
+            self.emit_row(last, 0, loops[last], indices)
+
+        self.nest(bounds, 0, row, {})
 
     def accumulate(
         self,

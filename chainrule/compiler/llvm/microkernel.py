@@ -31,12 +31,11 @@ from chainrule.compiler.llvm.narrow import (
     pairs_in,
     row_of_pairs,
 )
-from chainrule.compiler.llvm.writer import Reg, llvm_type
+from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
 
 if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Number
 
-_CACHE_LINE = 64  # bytes
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
 _THIN_VECTORS = 8
 _AHEAD = 8  # rows of the right matrix that a thin tile asks for before it needs them
@@ -246,7 +245,7 @@ class _Product:
         following = w.element(w.pointers[core.b], core.dtype, place)
         units = self.depth
         if not self.in_rows:
-            per_line = _CACHE_LINE // core.dtype.bytes
+            per_line = CACHE_LINE // core.dtype.bytes
             units = w.int_op("udiv", w.int_op("add", units, per_line - 1), per_line)
         rows = w.int_op("mul", full, self.rows)
         some = w.maximum_int(rows, 1)
@@ -499,6 +498,10 @@ class _Product:
             right = [w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes) for c in range(vectors)]
             if vectors == _THIN_VECTORS:
                 self.emit_prefetch_ahead(w, width)
+            if row_stride == 1 and overlapped:
+                # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
+                # prefetcher.
+                w.prefetch("%a_now", (2 * count - 1) * dtype.bytes, level=2)
             for r in range(count):
                 left = w.load_run(w.element("%a_now", dtype, w.int_op("mul", row_stride, r)), dtype, 1)
                 spread = left if lanes == 1 else w.splat(left, lanes)
@@ -569,8 +572,11 @@ class _Product:
             place = w.int_op("mul", w.place_of(position.terms, here), size)
             address = w.fresh("p")
             w.line(f"{address} = getelementptr i8, ptr {w.pointers[operand]}, i64 {place}")
-            for line in range(0, width * size, _CACHE_LINE):
-                prefetch(w, address, line, write=True)
+            for line in range(0, width * size, CACHE_LINE):
+                w.prefetch(address, line, write=True)
+        for address, dtype in w.gathered_rows(here, self.n_loop, "%n0"):
+            for line in range(0, width * dtype.bytes, CACHE_LINE):
+                w.prefetch(address, line)
 
     def emit_panel_prefetch(self, w: KernelEmitter, width: int) -> None:
         """Ask for this row's share of the next panel."""
@@ -583,28 +589,20 @@ class _Product:
         with w.loop(first, last) as unit:
             if self.in_rows:
                 address = w.element("%following", self.core.dtype, w.int_op("mul", unit, along))
-                for line in range(0, width * size, _CACHE_LINE):
-                    prefetch(w, address, line, write=False, level=2)
+                for line in range(0, width * size, CACHE_LINE):
+                    w.prefetch(address, line, level=2)
             else:
-                address = w.element("%following", self.core.dtype, w.int_op("mul", unit, _CACHE_LINE // size))
+                address = w.element("%following", self.core.dtype, w.int_op("mul", unit, CACHE_LINE // size))
                 for column in range(width):
                     place = w.element(address, self.core.dtype, w.int_op("mul", along, column))
-                    prefetch(w, place, 0, write=False, level=2)
+                    w.prefetch(place, 0, level=2)
 
     def emit_prefetch_ahead(self, w: KernelEmitter, width: int) -> None:
         """Ask for the row of the right matrix that a thin tile needs some steps on."""
         ahead = w.int_op("mul", "%bk", _AHEAD)
         address = w.element("%b_now", self.core.dtype, ahead)
-        for line in range(0, width * self.core.dtype.bytes, _CACHE_LINE):
-            prefetch(w, address, line, write=False)
-
-
-def prefetch(w: KernelEmitter, address: str, offset: int, write: bool, level: int = 3) -> None:
-    """Ask for the cache line at ``address + offset`` bytes, into the first cache (3) or the second (2)."""
-    w.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-    at = w.fresh("p")
-    w.line(f"{at} = getelementptr i8, ptr {address}, i64 {offset}")
-    w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(write)}, i32 {level}, i32 1)")
+        for line in range(0, width * self.core.dtype.bytes, CACHE_LINE):
+            w.prefetch(address, line)
 
 
 def _copy(value: Reg) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from chainrule.compiler.target import Target
 from chainrule.graph.types import DType, bool_
 
+CACHE_LINE = 64  # bytes
+
 _LLVM_NAMES = {"float32": "float", "float64": "double", "bool": "i1"}
 
 
