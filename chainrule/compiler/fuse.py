@@ -75,6 +75,11 @@ def is_core(node: Node) -> bool:
     return node.primitive.family in ("reduction", "contraction") or node.primitive.name == "scatter_add"
 
 
+def is_pointwise(node: Node) -> bool:
+    """Whether an element of the value is a function of its operands' elements at the same place."""
+    return node.primitive.family == "elementwise" or node.primitive.name in ("identity", "stop_gradient")
+
+
 def is_literal(node: Node) -> bool:
     return node.primitive is CONSTANT and node.params["value"].array.size == 1
 
@@ -85,6 +90,8 @@ def is_leaf(node: Node) -> bool:
 
 def lay_out(graph: Graph) -> Graph:
     """Give each matrix product a right-hand side that is stored as it is or turned; other views are copied.
+
+    A product in bfloat16 needs the same of its left-hand side.
 
     Before: ``matmul(dy, w, transpose_b=True)``; after: ``matmul(dy, transpose(w))``, which packs its panels from w.
     """
@@ -109,7 +116,10 @@ def lay_out(graph: Graph) -> Graph:
                 right = Node(
                     transpose, (right,), {"axes": axes}, transpose.type_rule(right.type, axes=axes), right.scope
                 )
-            inputs = (inputs[0], right)
+            left = inputs[0]
+            if "precision" in params and left.primitive.name in VIEWS:
+                left = stored(left)  # pairs are packed from numbers that lie side by side
+            inputs = (left, right)
             params = {**params, "transpose_b": False}
         same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
         done[node] = node if same else Node(node.primitive, inputs, params, node.type, node.scope)
@@ -318,7 +328,8 @@ def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node,
 
 def _reads_in_place(node: Node, group: Group, roots: set[Node], home: Mapping[Node, Group]) -> bool:
     """Whether `node` reads the group's values only at its own index, not through a view."""
-    stack = [(operand, operand.shape == node.shape) for operand in node.inputs]
+    plain = is_pointwise(node)
+    stack = [(operand, plain and operand.shape == node.shape) for operand in node.inputs]
     seen = set()
     while stack:
         operand, straight = stack.pop()
@@ -329,7 +340,7 @@ def _reads_in_place(node: Node, group: Group, roots: set[Node], home: Mapping[No
             if home.get(operand) is group and not straight:
                 return False
             continue
-        plain = straight and operand.primitive.family == "elementwise"
+        plain = straight and is_pointwise(operand)
         stack.extend((inner, plain and inner.shape == node.shape) for inner in operand.inputs)
     return True
 
@@ -359,7 +370,12 @@ def _choose_in_place(
     for group in groups:
         for read in group.reads:
             readers.setdefault(read, []).append(group)
-    outputs = {node for place, node in enumerate(graph.outputs) if place not in updates}
+    # What a result, or another Variable, takes as it was before: it must not be overwritten.
+    outputs = {
+        node
+        for place, node in enumerate(graph.outputs)
+        if place not in updates or node is not graph.inputs[updates[place]]
+    }
     for output, place in updates.items():
         node, target = graph.outputs[output], graph.inputs[place]
         group = home.get(node)  # type: ignore[assignment]
@@ -383,7 +399,8 @@ def _choose_in_place(
 
 def _reads_input_straight(root: Node, target: Node, home: Mapping[Node, Group]) -> bool:
     """Whether `root` reads the input `target` only at its own index."""
-    stack = [(operand, operand.shape == root.shape) for operand in root.inputs]
+    plain = is_pointwise(root)
+    stack = [(operand, plain and operand.shape == root.shape) for operand in root.inputs]
     seen = set()
     while stack:
         operand, straight = stack.pop()
@@ -396,7 +413,7 @@ def _reads_input_straight(root: Node, target: Node, home: Mapping[Node, Group]) 
             continue
         if is_leaf(operand) or operand in home:
             continue
-        plain = straight and operand.primitive.family == "elementwise"
+        plain = straight and is_pointwise(operand)
         stack.extend((inner, plain and inner.shape == root.shape) for inner in operand.inputs)
     return True
 

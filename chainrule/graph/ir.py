@@ -30,7 +30,7 @@ class Literal:
     __slots__ = ("array", "_key")
 
     def __init__(self, array: np.ndarray):
-        self.array = np.ascontiguousarray(array).reshape(np.shape(array))
+        self.array = np.array(array, order="C")  # a copy: the caller may change theirs
         self.array.setflags(write=False)
         self._key = (str(array.dtype), array.shape, self.array.tobytes())
 

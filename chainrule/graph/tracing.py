@@ -87,7 +87,8 @@ def as_operand(value: Operand) -> Node | np.ndarray:
         return value
     if isinstance(value, Variable):
         trace = current_trace()
-        return value.memory if trace is None else trace.read(value)
+        # Outside a trace a copy: what is computed from it must not change when the Variable does.
+        return value.numpy() if trace is None else trace.read(value)
     if isinstance(value, bool | int | float):
         return np.asarray(value, dtype=as_dtype(type(value)).numpy)
     try:

@@ -7,7 +7,6 @@ number is the fastest is for `Pace` to find out. Variables are read and updated 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,9 +27,10 @@ from chainrule.graph.shapes import match_sizes
 from chainrule.graph.tracing import TracedFunction
 from chainrule.graph.types import OpenDim, bind_shape
 from chainrule.runtime import cache, engine
+from chainrule.runtime.exclusive import ExclusiveLock
 from chainrule.runtime.pace import Pace
 from chainrule.runtime.runner import Control, RowWord, runner_text
-from chainrule.runtime.workers import pool_for, yield_address
+from chainrule.runtime.workers import MOST, pool_for, yield_address
 
 _WORTH_A_BARRIER = 40_000
 """Estimated work above which a row is divided over the workers; below, meeting at a barrier costs more."""
@@ -147,6 +147,14 @@ class Crew:
         self.counter[0] = 0
         self.pool.run(*self._launch)
 
+    def launch_timed(self, times: np.ndarray) -> None:
+        """Run the program and add the ticks of its rows to `times`, one part for each worker."""
+        try:
+            self.control[:, Control.TIMES] = [part.ctypes.data for part in times]
+            self.launch()
+        finally:  # Ctrl-C may come here: nothing must write to `times` later
+            self.control[:, Control.TIMES] = 0
+
 
 class Executable:
     """A traced function as machine code.
@@ -163,7 +171,7 @@ class Executable:
     def __init__(self, traced: TracedFunction, target: Target, worker_count: int | None = None):
         self.traced = traced
         self.target = target
-        self.workers = worker_count or settings.count_workers()
+        self.workers = min(worker_count or settings.count_workers(), MOST)
         graph = traced.graph
         places = {variable: traced.arguments + place for place, variable in enumerate(traced.variables)}
         updates = {traced.results + number: places[variable] for number, variable in enumerate(traced.assigned)}
@@ -183,7 +191,7 @@ class Executable:
         entries.append((runner_key, lambda: runner_text(target, f"k_{runner_key}")))
         *self.functions, self.runner = engine.functions_for(entries, target)
         self._binding: Binding | None = None
-        self._lock = threading.Lock()
+        self._lock = ExclusiveLock(self.program.name)
         inputs = [number for number, buffer in enumerate(self.program.buffers) if buffer.role == "input"]
         self._arguments = inputs[: traced.arguments]
         self.variable_slots = list(zip(inputs[traced.arguments :], traced.variables, strict=True))
@@ -254,13 +262,11 @@ class Executable:
                     first += 1
                 crew.set_steps(first, until, *batch)
                 if times is not None:
-                    crew.control[:, Control.TIMES] = [worker_times.ctypes.data for worker_times in times]
+                    crew.launch_timed(times)
+                    return
                 began = time.perf_counter()
                 crew.launch()
-                if times is None:
-                    pace.record(crew.size, until - first, time.perf_counter() - began)
-                else:
-                    crew.control[:, Control.TIMES] = 0
+                pace.record(crew.size, until - first, time.perf_counter() - began)
                 first = until
 
     def _crew(self, size: int) -> Crew:

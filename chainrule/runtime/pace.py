@@ -13,12 +13,12 @@ from collections.abc import Callable
 
 _TRIAL_SECONDS = 2e-4
 _SMALL_SECONDS = 1e-3
-"""A trial that costs less is made at once."""
-_PATIENCE = (0.002, 0.1)
-"""Seconds until another number is tried again: at first, and at most; twice as many after each trial it lost."""
+"""A first trial that costs less is made at once."""
+_PATIENCE = (0.002, 0.1, 2.0)
+"""Seconds until another number is tried again: at first, at most, and at most for one that was far behind."""
 _MEMORY_SECONDS = 0.05
 _SHARE = 40
-"""So many times as long as a trial costs must have passed since the last."""
+"""So many times as long as a trial costs must have passed since the last, for all other numbers together."""
 
 
 def team_sizes(limit: int) -> list[int]:
@@ -65,7 +65,8 @@ class Pace:
             waited = now - max(self.tried[size], self.began)
             if size != best and waited >= self.patience[size]:
                 cost = self.trial_steps(size) * self.expected(size)
-                if cost < _SMALL_SECONDS or waited > _SHARE * cost:
+                first = size not in self.seconds and cost < _SMALL_SECONDS
+                if first or waited > _SHARE * (len(self.sizes) - 1) * cost:
                     return size
         return None
 
@@ -93,5 +94,7 @@ class Pace:
         self.tried[size] = self.clock()
         lost = before if self.best() == size else size
         if lost != self.best():
-            self.patience[lost] = min(max(2 * self.patience[lost], _PATIENCE[0]), _PATIENCE[1])
+            least, near, far = _PATIENCE
+            most = far if self.seconds.get(lost, 0.0) > 2 * self.seconds[self.best()] else near
+            self.patience[lost] = min(max(2 * self.patience[lost], least), most)
         self.patience[self.best()] = 0.0

@@ -6,11 +6,11 @@ again: for one row through a small network that is most of the time.
 
 from __future__ import annotations
 
-import threading
 import time
 
 from chainrule.graph.memory import aligned_empty
 from chainrule.graph.types import OpenDim, bind_shape
+from chainrule.runtime.exclusive import ExclusiveLock
 from chainrule.runtime.executable import Binding, Executable
 from chainrule.runtime.pace import Pace
 
@@ -47,7 +47,7 @@ class Staged:
         self._crew = self._binding.crew(max(self._binding.pace.sizes))
         self._rows = 0
         self._calls_left = 0
-        self.lock = threading.Lock()
+        self.lock = ExclusiveLock(executable.program.name)
 
     def run(self, rows: int) -> None:
         """Compute the results of the first `rows` rows of `input`; the caller holds the lock."""
@@ -58,6 +58,7 @@ class Staged:
         pace = self._paces.setdefault(rows, Pace(max(self._binding.pace.sizes)))
         size = pace.next_trial() or pace.best()
         if size != self._crew.size or rows != self._rows:
+            self._rows, self._calls_left = -1, 0  # should Ctrl-C come before the end, the next call begins anew
             self._crew = self._binding.crew(size)
             self._crew.sizes[:] = rows
             self._rows = rows

@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import settings
 from chainrule.compiler.target import Target
 from chainrule.runtime import cache, engine
 
-_MOST = 256  # workers, at most
+MOST = 256  # workers, at most
 _LINE = 8  # words a cache line: what different workers write is kept apart
 _TICKET, _DONE, _FUNCTION, _CONTROL, _STRIDE, _STATES = 0, _LINE, 2 * _LINE, 2 * _LINE + 1, 2 * _LINE + 2, 4 * _LINE
 _SPINS = 2000
@@ -36,7 +37,7 @@ class Pool:
     """The threads and the memory in which they find their jobs."""
 
     def __init__(self, target: Target):
-        self.mailbox = np.zeros(_STATES + _MOST * _LINE + _LINE, dtype=np.int64)
+        self.mailbox = np.zeros(_STATES + MOST * _LINE + _LINE, dtype=np.int64)
         skip = -self.mailbox.ctypes.data // 8 % _LINE
         self.address = self.mailbox.ctypes.data + 8 * skip
         self.states = self.mailbox[skip + _STATES :]
@@ -48,7 +49,7 @@ class Pool:
         word = ctypes.c_int64
         self._call = ctypes.CFUNCTYPE(None, *[word] * 6)(code)
         self.started = 1
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a signal handler may call before or after the native call, in its thread
 
     def ensure(self, count: int) -> None:
         """Start the threads that are missing; each begins asleep."""
@@ -58,10 +59,11 @@ class Pool:
             worker = self.started
             lock = api.PyThread_allocate_lock()
             api.PyThread_acquire_lock(ctypes.c_void_p(lock), 1)
+            self.states[worker * _LINE] = 0  # asleep
             self.states[worker * _LINE + 1] = lock
+            self.started += 1
             arguments = (self.address, 0, 0, 0, worker, 1)
             threading.Thread(target=self._serve, args=arguments, name=f"chainrule-{worker}", daemon=True).start()
-            self.started += 1
 
     def _serve(self, *arguments: int) -> None:
         """The life of a worker."""
@@ -89,10 +91,11 @@ def pool_for(target: Target) -> Pool:
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads."""
+    """A forked child has none of its parent's threads; it starts its own when it needs them."""
     global _making
     _making = threading.Lock()
-    _pools.clear()
+    for pool in _pools.values():
+        pool.lock, pool.started = threading.RLock(), 1
 
 
 if hasattr(os, "register_at_fork"):
@@ -103,11 +106,12 @@ def keep_to_cpu(worker: int) -> None:
     """Give this thread a CPU of its own among those allowed, where the system lets threads choose.
 
     A worker that wakes up is else often put where the caller runs, who has just woken it and waits for it there; it
-    takes the system several milliseconds to move one of the two.
+    takes the system several milliseconds to move one of the two. Where fewer workers than CPUs are wanted, other
+    processes may want theirs too: then the choice is the system's.
     """
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
-        if worker < len(allowed):
+        if settings.count_workers() == len(allowed) and worker < len(allowed):
             os.sched_setaffinity(0, {allowed[worker]})
 
 

@@ -108,14 +108,52 @@ def test_all_numbers_of_rows_run_the_code_compiled_once(monkeypatch):
     assert not calls
 
 
-def test_a_forked_child_has_workers_of_its_own():
+def test_a_forked_child_has_workers_of_its_own(monkeypatch):
     if not hasattr(os, "fork"):
         pytest.skip("the system does not fork")
-    model = small_model()
-    x = np.zeros((512, 20), "float32")
-    expected = model.predict(x)
+    monkeypatch.setenv("CHAINRULE_WORKERS", "2")
+    model = cr.Sequential([cr.Input((300,)), cr.layers.Dense(400, "relu"), cr.layers.Dense(3)])
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((512, 300)).astype("float32"), rng.standard_normal((512, 3)).astype("float32")
+    model.fit(x, y, batch_size=128, verbose=0)
+    many, few = model.predict(x), model.predict(x[:9])
     child = os.fork()
     if child == 0:
-        os._exit(0 if np.array_equal(model.predict(x), expected) else 1)
+        signal.alarm(60)
+        same = np.array_equal(model.predict(x), many) and np.array_equal(model.predict(x[:9]), few)
+        model.fit(x, y, batch_size=128, verbose=0)
+        os._exit(0 if same else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer signal")
+def test_a_signal_handler_that_calls_the_running_model_is_refused_not_hung(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_WORKERS", "2")
+    model = small_model()
+    x = np.zeros((1, 20), "float32")
+    model.predict(x)
+    refused = []
+
+    def handler(*unused):
+        try:
+            model.predict(x)
+        except cr.ChainruleError as error:
+            refused.append(error)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+    try:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            model.predict(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_more_workers_than_there_is_room_for(monkeypatch):
+    monkeypatch.setenv("CHAINRULE_WORKERS", "1000")
+    executable = cr.jit(lambda a: a + 1)
+    assert executable(np.zeros(3, "float32"))[0] == 1
