@@ -1,4 +1,4 @@
-"""One module a framework, each with ``trainer(workload)``: every `next` trains an epoch and gives its mean loss.
+"""One module a framework, each with ``trainer(workload)``: a function that trains epochs and gives their mean losses.
 
 `start` runs one in a process of its own, `serve` is that process's side. A module is imported only there, so no
 framework pays for another.
@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from common import Child, tell
 from workloads import Workload, from_json
@@ -35,10 +35,15 @@ def reason_to_skip(framework: str, workload: Workload) -> str | None:
     return None
 
 
-def trainer(framework: str, workload: Workload) -> Iterator[float]:
-    """The epochs of a workload in a framework."""
-    epochs: Iterator[float] = importlib.import_module(f"frameworks.{framework}").trainer(workload)
-    return epochs
+def trainer(framework: str, workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs of a workload in a framework, with their losses."""
+    train: Callable[[int], list[float]] = importlib.import_module(f"frameworks.{framework}").trainer(workload)
+    return train
+
+
+def one_by_one(epochs: Iterator[float]) -> Callable[[int], list[float]]:
+    """A trainer from a generator that trains one epoch at each `next`."""
+    return lambda count: [next(epochs) for _ in range(count)]
 
 
 def start(
@@ -58,10 +63,10 @@ def serve(argument: str) -> None:
     given = json.loads(argument)
     if given["cpus"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given["cpus"]])
-    epochs = trainer(given["framework"], from_json(given["workload"]))
+    train = trainer(given["framework"], from_json(given["workload"]))
     for line in sys.stdin:
         started = time.perf_counter()
-        losses = [next(epochs) for _ in range(int(line))]
+        losses = train(int(line))
         tell(seconds=time.perf_counter() - started, losses=losses, peak_mb=peak_megabytes())
 
 

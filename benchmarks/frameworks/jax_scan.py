@@ -5,16 +5,17 @@ The batches lie ready, one after the other, so that nothing is gathered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 from workloads import Workload, make_data
 
+from frameworks import one_by_one
 from frameworks.jax_network import initial_state, make_step
 
 
-def trainer(workload: Workload) -> Iterator[float]:
+def epochs(workload: Workload) -> Iterator[float]:
     """Each `next` trains one epoch and gives its mean loss."""
     x, y = (jnp.asarray(array) for array in make_data(workload))
     full = workload.rows // workload.batch
@@ -34,3 +35,8 @@ def trainer(workload: Workload) -> Iterator[float]:
             total += float(last) * (workload.rows - used)
         jax.block_until_ready(state)
         yield total / workload.rows
+
+
+def trainer(workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs and gives their losses."""
+    return one_by_one(epochs(workload))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from workloads import Workload, make_data
 
+from frameworks import one_by_one
 from frameworks.jax_network import initial_state, make_step
 
 
-def trainer(workload: Workload) -> Iterator[float]:
+def epochs(workload: Workload) -> Iterator[float]:
     """Each `next` trains one epoch and gives its mean loss."""
     x, y = make_data(workload)
     starts = range(0, workload.rows, workload.batch)
@@ -28,3 +29,8 @@ def trainer(workload: Workload) -> Iterator[float]:
             losses.append(loss)
         jax.block_until_ready(state)
         yield float(np.dot(jax.device_get(losses), counts)) / workload.rows
+
+
+def trainer(workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs and gives their losses."""
+    return one_by_one(epochs(workload))

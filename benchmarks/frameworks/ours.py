@@ -1,8 +1,8 @@
-"""chainrule: `fit`, an epoch a call."""
+"""chainrule: `fit`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
@@ -48,14 +48,17 @@ def make_model(workload: Workload) -> cr.Sequential:
     return model
 
 
-def trainer(workload: Workload) -> Iterator[float]:
-    """Each `next` trains one epoch and gives its mean loss."""
+def trainer(workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs and gives their losses."""
     if workload.data == "mnist":
         (x, y), _ = cr.datasets.mnist.load_data()
         x, y = x[: workload.rows], y[: workload.rows]
     else:
         x, y = make_data(workload)
     model = make_model(workload)
-    while True:
-        history = model.fit(x, y, batch_size=workload.batch, epochs=1, shuffle=False, verbose=0)
-        yield float(history.history["loss"][0])
+
+    def train(epochs: int) -> list[float]:
+        history = model.fit(x, y, batch_size=workload.batch, epochs=epochs, shuffle=False, verbose=0)
+        return [float(loss) for loss in history.history["loss"]]
+
+    return train

@@ -7,14 +7,16 @@ along; the loss is doubled. So the training is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor  # type: ignore[import-untyped]
 from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
 
+from frameworks import one_by_one
 
-def trainer(workload: Workload) -> Iterator[float]:
+
+def epochs(workload: Workload) -> Iterator[float]:
     """Each `next` trains one epoch and gives its mean loss."""
     x, y = make_data(workload)
     squared = workload.loss == "mse"
@@ -45,3 +47,8 @@ def trainer(workload: Workload) -> Iterator[float]:
     while True:
         model.partial_fit(x, y)
         yield float(model.loss_) * (2 if squared else 1)
+
+
+def trainer(workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs and gives their losses."""
+    return one_by_one(epochs(workload))

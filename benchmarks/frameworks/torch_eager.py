@@ -7,10 +7,12 @@ divided by that correction in each step, which makes the two formulas one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from workloads import BETA_1, BETA_2, EPSILON, RATE, Workload, initial_weights, make_data
+
+from frameworks import one_by_one
 
 
 class Residual(torch.nn.Module):
@@ -50,7 +52,7 @@ def linear_layers(workload: Workload) -> list[torch.nn.Linear]:
     return layers
 
 
-def trainer(workload: Workload) -> Iterator[float]:
+def epochs(workload: Workload) -> Iterator[float]:
     """Each `next` trains one epoch and gives its mean loss."""
     x, y = (torch.from_numpy(array) for array in make_data(workload))
     if workload.loss != "mse":
@@ -71,3 +73,8 @@ def trainer(workload: Workload) -> Iterator[float]:
             optimizer.step()
             total += loss.detach() * len(images)
         yield float(total) / workload.rows
+
+
+def trainer(workload: Workload) -> Callable[[int], list[float]]:
+    """What trains so many epochs and gives their losses."""
+    return one_by_one(epochs(workload))

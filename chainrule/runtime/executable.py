@@ -215,7 +215,7 @@ class Executable:
             inputs = self._check(arrays)
             sizes = self._match(inputs)
             pace = self._bind(sizes).pace
-            crew = self._crew(pace.next_trial() or pace.best())
+            crew = self._crew(pace.next_run(1)[0])
             results = self._place(crew, inputs, sizes)
             crew.set_steps(0, 1)
             began = time.perf_counter()
@@ -251,23 +251,17 @@ class Executable:
             batch = (self.program.sizes.index(dim.name), batch_size, total, self._arguments[-1], order.ctypes.data)
             stop = first + count
             while first < stop:
-                trial = pace.next_trial() if times is None else None
-                crew = self._crew(trial or (pace.best() if times is None else len(times)))
+                size, most = pace.next_run(stop - first) if times is None else (len(times), stop - first)
+                crew = self._crew(size)
                 self._place(crew, inputs, sizes)
-                until = min(stop, first + pace.trial_steps(trial)) if trial else stop
-                if trial and first + 1 < until:
-                    # The first step wakes the workers and warms their caches: it does not count.
-                    crew.set_steps(first, first + 1, *batch)
-                    crew.launch()
-                    first += 1
-                crew.set_steps(first, until, *batch)
+                crew.set_steps(first, first + most, *batch)
                 if times is not None:
                     crew.launch_timed(times)
                     return
                 began = time.perf_counter()
                 crew.launch()
-                pace.record(crew.size, until - first, time.perf_counter() - began)
-                first = until
+                pace.record(size, most, time.perf_counter() - began)
+                first += most
 
     def _crew(self, size: int) -> Crew:
         assert self._binding is not None

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _TRIAL_SECONDS = 2e-4
+_LONGER_SECONDS = 2e-3
+"""A trial may take so long where it lost before: a few steps after waking up are slower than those that follow."""
 _SMALL_SECONDS = 1e-3
 """A first trial that costs less is made at once."""
 _PATIENCE = (0.002, 0.1, 2.0)
@@ -34,6 +37,22 @@ def team_sizes(limit: int) -> list[int]:
     return sizes
 
 
+@dataclass
+class Trial:
+    """A number of workers that is being measured, over one run or several.
+
+    Args:
+        warm: steps left that do not count: they wake the workers and bring the data into their caches.
+        steps: steps left that count.
+    """
+
+    size: int
+    warm: int
+    steps: int
+    counted: int = 0
+    seconds: float = 0.0
+
+
 class Pace:
     """Seconds a step for each number of workers, and which comes next.
 
@@ -49,41 +68,68 @@ class Pace:
         self.seconds: dict[int, float] = {}
         self.patience: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.tried: dict[int, float] = dict.fromkeys(self.sizes, -1e9)
+        self.trial: Trial | None = None
 
     def best(self) -> int:
         """The fastest so far; all of them before anything was measured."""
         return min(self.seconds, key=lambda size: self.seconds[size]) if self.seconds else self.sizes[0]
 
-    def next_trial(self) -> int | None:
+    def next_run(self, most: int) -> tuple[int, int]:
+        """With how many workers to run, and how many steps, at most so many; `record` what it took."""
+        if self.trial is None:
+            self.trial = self._find_trial()
+        if self.trial is None:
+            return self.best(), most
+        return self.trial.size, min(most, self.trial.warm or self.trial.steps)
+
+    def record(self, size: int, steps: int, seconds: float) -> None:
+        """Take note of a run."""
+        trial = self.trial
+        if trial is None or trial.size != size:
+            self._learn(size, steps, seconds)
+        elif trial.warm:
+            trial.warm = max(0, trial.warm - steps)
+        else:
+            trial.steps -= steps
+            trial.counted += steps
+            trial.seconds += seconds
+            if trial.steps <= 0:
+                self.trial = None
+                self._learn(size, trial.counted, trial.seconds)
+
+    def _find_trial(self) -> Trial | None:
         """A number of workers that ought to be measured now."""
         if len(self.sizes) == 1:
             return None
         if not self.seconds:
-            return self.sizes[0]
+            return Trial(self.sizes[0], 1, 3)
         best, now = self.best(), self.clock()
         for size in self.sizes:
             waited = now - max(self.tried[size], self.began)
             if size != best and waited >= self.patience[size]:
-                cost = self.trial_steps(size) * self.expected(size)
+                steps = self._trial_steps(size)
+                trial = Trial(size, steps // 4 + 1, steps)
+                cost = (trial.warm + steps) * self._expected(size)
                 first = size not in self.seconds and cost < _SMALL_SECONDS
                 if first or waited > _SHARE * (len(self.sizes) - 1) * cost:
-                    return size
+                    return trial
         return None
 
-    def expected(self, size: int) -> float:
+    def _expected(self, size: int) -> float:
         """Seconds a step: as measured last, or as if the workers had nothing to wait for."""
         best = self.best()
         return self.seconds[size] if size in self.seconds else self.seconds[best] * max(1.0, best / size)
 
-    def trial_steps(self, size: int) -> int:
-        """Steps of a trial: about 0.2 ms of them, after one that does not count where steps are short."""
-        if not self.seconds:
-            return 4
-        step = self.expected(size)
-        return 1 if step > _SMALL_SECONDS else max(2, min(1000, int(_TRIAL_SECONDS / max(step, 1e-9))))
+    def _trial_steps(self, size: int) -> int:
+        """As many steps as the fastest makes in 0.2 ms, unless this number was far slower."""
+        step = max(self._expected(size), 1e-9)
+        if step > _SMALL_SECONDS:
+            return 1
+        wanted = _TRIAL_SECONDS / max(self.seconds[self.best()], 1e-9)
+        return max(2, min(1000, int(max(_TRIAL_SECONDS / step, min(wanted, _LONGER_SECONDS / step)))))
 
-    def record(self, size: int, steps: int, seconds: float) -> None:
-        """Take note of a run; a short one changes what is known of the fastest only a little.
+    def _learn(self, size: int, steps: int, seconds: float) -> None:
+        """Keep what a step took; a short run changes what is known of the fastest only a little.
 
         A first step after a pause finds cold caches and workers asleep, and says nothing about the next thousand.
         """

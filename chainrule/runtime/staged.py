@@ -55,15 +55,15 @@ class Staged:
             self._calls_left -= 1
             self._crew.launch()
             return
+        self._calls_left = 0
         pace = self._paces.setdefault(rows, Pace(max(self._binding.pace.sizes)))
-        size = pace.next_trial() or pace.best()
+        size, _ = pace.next_run(1)
         if size != self._crew.size or rows != self._rows:
-            self._rows, self._calls_left = -1, 0  # should Ctrl-C come before the end, the next call begins anew
+            self._rows = -1  # should Ctrl-C come before the end, the next call begins anew
             self._crew = self._binding.crew(size)
             self._crew.sizes[:] = rows
             self._rows = rows
-            self._crew.launch()  # wakes the workers, so that the next is a fair measurement
         began = time.perf_counter()
         self._crew.launch()
         pace.record(size, 1, time.perf_counter() - began)
-        self._calls_left = _CALLS if size == pace.best() else 0
+        self._calls_left = 0 if pace.trial else _CALLS

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from chainrule.runtime.pace import Pace, team_sizes
 
 
@@ -10,25 +12,16 @@ def test_sizes_are_halved_down_to_one():
     assert team_sizes(6) == [6, 3, 1]
 
 
-def test_one_worker_is_never_on_trial():
-    pace = Pace(1)
-    assert pace.next_trial() is None and pace.best() == 1
-
-
-def test_each_is_tried_then_the_fastest_is_kept():
-    pace = Pace(4)
-    seen = []
-    for seconds in (3.0, 1.0, 2.0):
-        size = pace.next_trial()
-        seen.append(size)
-        pace.record(size, 1, seconds * 1e-6)
-    assert seen == [4, 2, 1]
-    assert pace.best() == 2
-    assert pace.next_trial() is None
+def run(pace, seconds, most=1_000_000):
+    """One run as the pace wants it, a step taking `seconds` of its size; what it chose."""
+    size, steps = pace.next_run(most)
+    pace.clock.now += steps * seconds[size]
+    pace.record(size, steps, steps * seconds[size])
+    return size, steps
 
 
 class Clock:
-    """A clock that runs when a record is made."""
+    """A clock that runs when a run is recorded."""
 
     def __init__(self):
         self.now = 0.0
@@ -37,54 +30,79 @@ class Clock:
         return self.now
 
 
-def run(pace, size, steps, seconds):
-    pace.clock.now += seconds
-    pace.record(size, steps, seconds)
+def test_one_worker_is_never_on_trial():
+    pace = Pace(1)
+    assert pace.next_run(7) == (1, 7)
+
+
+def test_each_is_tried_then_the_fastest_is_kept():
+    pace = Pace(4, Clock())
+    seen = [run(pace, {4: 3e-6, 2: 1e-6, 1: 2e-6}, most=100)[0] for _ in range(20)]
+    assert set(seen) == {4, 2, 1} and pace.best() == 2
+    assert pace.next_run(1000) == (2, 1000)
+
+
+def test_the_first_steps_of_a_trial_do_not_count():
+    pace = Pace(2, Clock())
+    size, steps = pace.next_run(1000)
+    pace.record(size, steps, steps * 1.0)  # asleep, or cold
+    while not pace.seconds:
+        run(pace, {2: 1e-5})
+    assert pace.seconds == {2: pytest.approx(1e-5)}
+
+
+def test_a_trial_goes_on_over_calls_of_one_step():
+    pace = Pace(2, Clock())
+    seconds = {2: 3e-4, 1: 5e-4}
+    sizes = [run(pace, seconds, most=1)[0] for _ in range(500)]
+    assert pace.best() == 2 and pace.seconds[1] == pytest.approx(5e-4)
+    assert sizes.count(1) < 50
+    assert any(a == b == 1 for a, b in pairwise(sizes))
 
 
 def test_others_are_tried_again_after_a_while():
     pace = Pace(2, Clock())
-    run(pace, 2, 1, 4e-6)
-    run(pace, 1, 1, 1e-6)
+    while len(pace.seconds) < 2:
+        run(pace, {2: 4e-6, 1: 1e-6}, most=1000)
+    assert pace.best() == 1
     runs = 0
-    while pace.next_trial() is None:
-        run(pace, 1, 1000, 1e-3)
+    while run(pace, {2: 5e-7, 1: 1e-6}, most=1000)[0] != 2:
         runs += 1
         assert runs < 1000
-    assert runs > 1 and pace.next_trial() == 2
-    run(pace, 2, 1, 0.5e-6)
+    assert runs > 1
+    while pace.trial:
+        run(pace, {2: 5e-7, 1: 1e-6}, most=1000)
     assert pace.best() == 2
 
 
 def test_the_more_often_it_lost_the_longer_it_waits():
     pace = Pace(2, Clock())
-    run(pace, 1, 1, 1e-6)
+    seconds = {2: 4e-6, 1: 1e-6}
     gaps = []
     for _ in range(10):
-        run(pace, 2, 1, 4e-6)
+        while run(pace, seconds, most=100)[0] != 2:
+            pass
+        while run(pace, seconds, most=100)[0] == 2:
+            pass
         began = pace.clock.now
-        while pace.next_trial() is None:
-            run(pace, 1, 100, 1e-4)
+        while pace.next_run(100)[0] != 2:
+            run(pace, seconds, most=100)
         gaps.append(pace.clock.now - began)
-    assert all(b > 0.99 * a for a, b in pairwise(gaps)) and gaps[-1] > 10 * gaps[0] and gaps[-1] < 2.5
+    assert all(b > 0.9 * a for a, b in pairwise(gaps)) and gaps[-1] > 10 * gaps[0] and gaps[-1] < 2.5
 
 
 def test_long_steps_are_tried_with_fewer_workers_only_after_many():
     pace = Pace(2, Clock())
-    run(pace, 2, 1, 0.1)
-    assert pace.trial_steps(1) == 1
-    for _ in range(50):
-        assert pace.next_trial() is None
-        run(pace, 2, 1, 0.1)
-    for _ in range(100):
-        run(pace, 2, 1, 0.1)
-    assert pace.next_trial() == 1
+    seconds = {2: 0.1, 1: 0.2}
+    sizes = [run(pace, seconds, most=1)[0] for _ in range(300)]
+    assert 1 in sizes and sizes.index(1) > 100
+    assert sizes.count(1) <= 4
 
 
 def test_one_slow_step_does_not_change_the_choice():
-    pace = Pace(2)
-    pace.record(2, 1, 2e-3)
-    pace.record(1, 1, 4e-3)
+    pace = Pace(2, Clock())
+    while len(pace.seconds) < 2:
+        run(pace, {2: 2e-3, 1: 4e-3}, most=1)
     pace.record(2, 1, 9e-3)
     assert pace.best() == 2
     for _ in range(20):
@@ -92,10 +110,13 @@ def test_one_slow_step_does_not_change_the_choice():
     assert pace.best() == 1
 
 
-def test_a_trial_is_short_for_what_was_slow():
-    pace = Pace(2)
-    assert pace.trial_steps(2) <= 4
-    pace.record(2, 1, 1e-3)
-    pace.record(1, 1, 1e-6)
-    assert pace.trial_steps(2) == 2
-    assert pace.trial_steps(1) > 100
+def test_a_trial_is_short_for_what_was_far_slower():
+    pace = Pace(2, Clock())
+    seconds = {2: 1e-3, 1: 1e-6}
+    while len(pace.seconds) < 2:
+        run(pace, seconds, most=10)
+    spent = {1: 0.0, 2: 0.0}
+    for _ in range(20_000):
+        size, steps = run(pace, seconds, most=1000)
+        spent[size] += steps * seconds[size]
+    assert spent[2] < 0.03 * spent[1]
