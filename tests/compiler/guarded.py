@@ -65,7 +65,8 @@ def main(target: str) -> None:
     rng = np.random.default_rng(0)
     lanes = {"avx512": 16, "avx2": 8, "sse2": 4, "neon": 4}[target]
     rows = 12 if target in ("avx512", "neon") else 6
-    widths = sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes - 1, 2 * lanes, 2 * lanes + 1, 8 * lanes + 1})
+    near = {1, lanes - 1, lanes, lanes + 1, 2 * lanes - 1, 2 * lanes, 2 * lanes + 1}
+    widths = sorted(near | {8 * lanes + 1, 16 * lanes, 32 * lanes + 1})
     depths = [1, lanes - 1, lanes, rows + 1]
     heights = [1, 2, 3, 4, 5, rows - 1, rows, rows + 1, 2 * rows, 2 * rows + 1, 3 * rows - 1]
     batch = OpenDim("batch")

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Number
 
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
-_THIN_VECTORS = 8
+_THIN_VECTORS = 8  # a thin tile's columns
+_LONE_VECTORS = 16  # those of a single row: longer runs of memory
 _AHEAD = 8  # rows of the right matrix that a thin tile asks for before it needs them
 
 
@@ -86,7 +87,7 @@ class _Product:
         self.in_rows = core.b_position.is_unit(self.n_loop)
         self.narrow = core.narrow
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
-        widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
+        widest = max(self.rows * self.width, max(2 * _THIN_VECTORS, _LONE_VECTORS) * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
         self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
 
@@ -103,7 +104,14 @@ class _Product:
         thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
         w.branch(w.compare_int("sle", self.m, _THIN), thin, wide)
         w.place(thin)
-        self.emit_thin(indices, shared)
+        if w.target.registers >= 32 and (not isinstance(self.m, int) or self.m == 1):
+            lone, few = w.label("lone"), w.label("few")
+            w.branch(self.is_lone(shared), lone, few)
+            w.place(lone)
+            self.emit_thin(indices, shared, _LONE_VECTORS)
+            w.jump(done)
+            w.place(few)
+        self.emit_thin(indices, shared, _THIN_VECTORS)
         w.jump(done)
         w.place(wide)
         if not isinstance(self.m, int):
@@ -280,10 +288,21 @@ class _Product:
             w.line(f"{following} = phi i64 [ {m}, %{before} ], [ {advanced}, %{ended} ]")
             m = following
 
-    def emit_thin(self, indices: dict[int, Number], shared: bool) -> None:
+    def is_lone(self, shared: bool) -> Reg:
+        """Whether there is one row, and its widest tiles divide evenly over the workers."""
+        w = self.w
+        tiles = w.int_op("udiv", self.n, _LONE_VECTORS * self.lanes)
+        team = "%workers" if shared else 1
+        share = w.int_op("udiv", tiles, team)
+        uneven = w.int_op("sub", tiles, w.int_op("mul", share, team))
+        # 1 for a single row, evenly divided tiles, and at least one of them; more for anything else.
+        odd = w.int_op("add", self.m, w.int_op("add", uneven, w.int_op("udiv", team, w.int_op("add", tiles, 1))))
+        return w.compare_int("eq", odd, 1)
+
+    def emit_thin(self, indices: dict[int, Number], shared: bool, vectors: int) -> None:
         """Few rows: wide tiles that read the right matrix as it lies, then panels for the last columns."""
         w, core = self.w, self.core
-        width = _THIN_VECTORS * self.lanes
+        width = vectors * self.lanes
         panels = w.int_op("udiv", self.n, width)
         start, stop = w.worker_range(panels, 1) if shared else (0, panels)
         stride = w.stride(core.b_position, self.k_loop)
@@ -296,11 +315,11 @@ class _Product:
             def tile(m: Number, count: int) -> None:
                 here = {**indices, self.m_loop: m}
                 a = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
-                self.call_plain(count, _THIN_VECTORS, a, b, stride, self.scratch)
+                self.call_plain(count, vectors, a, b, stride, self.scratch)
                 self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
-            pairs = w.int_op("udiv", self.m, 2)
-            if not isinstance(pairs, int) or pairs:
+            pairs = w.int_op("udiv", self.m, 2) if vectors == _THIN_VECTORS else 0
+            if pairs != 0:
                 with w.loop(0, pairs) as pair:
                     tile(w.int_op("mul", pair, 2), 2)
             if not isinstance(self.m, int) or self.m % 2:
@@ -496,7 +515,7 @@ class _Product:
             w.line("br i1 %going, label %step, label %stepped")
             w.place("step")
             right = [w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes) for c in range(vectors)]
-            if vectors == _THIN_VECTORS:
+            if vectors >= _THIN_VECTORS:
                 self.emit_prefetch_ahead(w, width)
             if row_stride == 1 and overlapped:
                 # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
