@@ -19,6 +19,7 @@ from workloads import Workload, from_json
 
 FRAMEWORKS: Mapping[str, str] = {
     "ours": "chainrule",
+    "ours_bfloat16": "chainrule, mixed_bfloat16",
     "jax_scan": "JAX, the epoch in one lax.scan",
     "jax_step": "JAX, a compiled step",
     "torch_eager": "PyTorch, eager",
@@ -32,6 +33,13 @@ def reason_to_skip(framework: str, workload: Workload) -> str | None:
     """Why a framework cannot express a workload, or None."""
     if framework == "sklearn_mlp" and workload.residual:
         return "its networks have no residuals"
+    if framework == "ours_bfloat16":
+        from chainrule.compiler.target import choose_target
+
+        if workload.name not in ("digits", "wide"):
+            return "its products are too small to gain from it"
+        if not choose_target().has_bfloat16:
+            return "this processor has no products of bfloat16"
     return None
 
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Number
 
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
-_THIN_VECTORS = 8  # a thin tile's columns
-_LONE_VECTORS = 16  # those of a single row: longer runs of memory
+_THIN_VECTORS = 8  # of a thin tile of one or two rows
+_THIN_TILES = ((1, 16), (4, 4))  # rows and vectors: of a single row, longer runs; of four, all rows in one pass
 _AHEAD = 8  # rows of the right matrix that a thin tile asks for before it needs them
 
 
@@ -87,7 +87,7 @@ class _Product:
         self.in_rows = core.b_position.is_unit(self.n_loop)
         self.narrow = core.narrow
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
-        widest = max(self.rows * self.width, max(2 * _THIN_VECTORS, _LONE_VECTORS) * self.lanes)
+        widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
         self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
 
@@ -104,14 +104,15 @@ class _Product:
         thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
         w.branch(w.compare_int("sle", self.m, _THIN), thin, wide)
         w.place(thin)
-        if w.target.registers >= 32 and (not isinstance(self.m, int) or self.m == 1):
-            lone, few = w.label("lone"), w.label("few")
-            w.branch(self.is_lone(shared), lone, few)
-            w.place(lone)
-            self.emit_thin(indices, shared, _LONE_VECTORS)
-            w.jump(done)
-            w.place(few)
-        self.emit_thin(indices, shared, _THIN_VECTORS)
+        for rows, vectors in _THIN_TILES if w.target.registers >= 32 else ():
+            if not isinstance(self.m, int) or self.m == rows:
+                fits, else_ = w.label("fits"), w.label("else")
+                w.branch(self.fits(rows, vectors, shared), fits, else_)
+                w.place(fits)
+                self.emit_thin(indices, shared, rows, vectors)
+                w.jump(done)
+                w.place(else_)
+        self.emit_thin(indices, shared, 2, _THIN_VECTORS)
         w.jump(done)
         w.place(wide)
         if not isinstance(self.m, int):
@@ -288,18 +289,17 @@ class _Product:
             w.line(f"{following} = phi i64 [ {m}, %{before} ], [ {advanced}, %{ended} ]")
             m = following
 
-    def is_lone(self, shared: bool) -> Reg:
-        """Whether there is one row, and its widest tiles divide evenly over the workers."""
+    def fits(self, rows: int, vectors: int, shared: bool) -> Reg:
+        """Whether there are so many rows, and tiles of so many vectors divide evenly over the workers."""
         w = self.w
-        tiles = w.int_op("udiv", self.n, _LONE_VECTORS * self.lanes)
+        tiles = w.int_op("udiv", self.n, vectors * self.lanes)
         team = "%workers" if shared else 1
-        share = w.int_op("udiv", tiles, team)
-        uneven = w.int_op("sub", tiles, w.int_op("mul", share, team))
-        # 1 for a single row, evenly divided tiles, and at least one of them; more for anything else.
-        odd = w.int_op("add", self.m, w.int_op("add", uneven, w.int_op("udiv", team, w.int_op("add", tiles, 1))))
-        return w.compare_int("eq", odd, 1)
+        uneven = w.int_op("sub", tiles, w.int_op("mul", w.int_op("udiv", tiles, team), team))
+        # Where tiles do not divide, or there is none, the count is put beyond any number of rows.
+        bad = w.int_op("mul", w.int_op("add", uneven, w.int_op("udiv", team, w.int_op("add", tiles, 1))), _THIN + 1)
+        return w.compare_int("eq", w.int_op("add", self.m, bad), rows)
 
-    def emit_thin(self, indices: dict[int, Number], shared: bool, vectors: int) -> None:
+    def emit_thin(self, indices: dict[int, Number], shared: bool, rows: int, vectors: int) -> None:
         """Few rows: wide tiles that read the right matrix as it lies, then panels for the last columns."""
         w, core = self.w, self.core
         width = vectors * self.lanes
@@ -318,16 +318,24 @@ class _Product:
                 self.call_plain(count, vectors, a, b, stride, self.scratch)
                 self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
-            pairs = w.int_op("udiv", self.m, 2) if vectors == _THIN_VECTORS else 0
-            if pairs != 0:
-                with w.loop(0, pairs) as pair:
-                    tile(w.int_op("mul", pair, 2), 2)
-            if not isinstance(self.m, int) or self.m % 2:
-                odd = w.int_op("mul", pairs, 2)
-                with w.when(w.compare_int("slt", odd, self.m)):
-                    tile(odd, 1)
+            if vectors != _THIN_VECTORS:
+                tile(0, rows)
+            else:
+                self.emit_pairs(tile)
         if not isinstance(self.n, int) or self.n % width:
             self.emit_panels(indices, w.int_op("mul", panels, width), shared)
+
+    def emit_pairs(self, tile: Callable[[Number, int], None]) -> None:
+        """Tiles of two rows, then one for the last."""
+        w = self.w
+        pairs = w.int_op("udiv", self.m, 2)
+        if pairs != 0:
+            with w.loop(0, pairs) as pair:
+                tile(w.int_op("mul", pair, 2), 2)
+        if not isinstance(self.m, int) or self.m % 2:
+            odd = w.int_op("mul", pairs, 2)
+            with w.when(w.compare_int("slt", odd, self.m)):
+                tile(odd, 1)
 
     def flush(self, indices: dict[int, Number], vectors: int, edge: bool) -> None:
         """The epilogue of the last tile, with nothing beside it."""
@@ -515,7 +523,7 @@ class _Product:
             w.line("br i1 %going, label %step, label %stepped")
             w.place("step")
             right = [w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes) for c in range(vectors)]
-            if vectors >= _THIN_VECTORS:
+            if vectors >= _THIN_VECTORS or count == _THIN:
                 self.emit_prefetch_ahead(w, width)
             if row_stride == 1 and overlapped:
                 # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
