@@ -8,8 +8,6 @@ that a container's quota holds back, workers do not wait long for each other.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 _TRIAL_SECONDS = 2e-4
@@ -18,10 +16,10 @@ _LONGER_SECONDS = 2e-3
 _SMALL_SECONDS = 1e-3
 """A first trial that costs less is made at once."""
 _PATIENCE = (0.002, 0.1, 2.0)
-"""Seconds until another number is tried again: at first, at most, and at most for one that was far behind."""
+"""Seconds of running until another number is tried again: at first, at most, and at most for one that was far behind."""
 _MEMORY_SECONDS = 0.05
 _SHARE = 40
-"""So many times as long as a trial costs must have passed since the last, for all other numbers together."""
+"""So many times as long as a trial costs must have been run since the last, for all other numbers together."""
 
 
 def team_sizes(limit: int) -> list[int]:
@@ -56,18 +54,18 @@ class Trial:
 class Pace:
     """Seconds a step for each number of workers, and which comes next.
 
+    Time is that of the runs: how long the caller did other things between them does not count.
+
     Args:
         limit: the most workers.
-        clock: seconds, from wherever.
     """
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.perf_counter):
-        self.clock = clock
-        self.began = clock()
+    def __init__(self, limit: int):
+        self.now = 0.0
         self.sizes = team_sizes(limit)
         self.seconds: dict[int, float] = {}
         self.patience: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
-        self.tried: dict[int, float] = dict.fromkeys(self.sizes, -1e9)
+        self.tried: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.trial: Trial | None = None
 
     def best(self) -> int:
@@ -84,6 +82,7 @@ class Pace:
 
     def record(self, size: int, steps: int, seconds: float) -> None:
         """Take note of a run."""
+        self.now += seconds
         trial = self.trial
         if trial is None or trial.size != size:
             self._learn(size, steps, seconds)
@@ -103,12 +102,12 @@ class Pace:
             return None
         if not self.seconds:
             return Trial(self.sizes[0], 1, 3)
-        best, now = self.best(), self.clock()
+        best = self.best()
         for size in self.sizes:
-            waited = now - max(self.tried[size], self.began)
+            waited = self.now - self.tried[size]
             if size != best and waited >= self.patience[size]:
                 steps = self._trial_steps(size)
-                trial = Trial(size, steps // 4 + 1, steps)
+                trial = Trial(size, steps // 4 + 1 if steps > 1 else 0, steps)
                 cost = (trial.warm + steps) * self._expected(size)
                 first = size not in self.seconds and cost < _SMALL_SECONDS
                 if first or waited > _SHARE * (len(self.sizes) - 1) * cost:
@@ -137,7 +136,7 @@ class Pace:
         known = self.seconds.get(size)
         weight = 1.0 if known is None or size != before else min(1.0, seconds / _MEMORY_SECONDS)
         self.seconds[size] = seconds / steps if known is None else known + weight * (seconds / steps - known)
-        self.tried[size] = self.clock()
+        self.tried[size] = self.now
         lost = before if self.best() == size else size
         if lost != self.best():
             least, near, far = _PATIENCE

@@ -15,19 +15,8 @@ def test_sizes_are_halved_down_to_one():
 def run(pace, seconds, most=1_000_000):
     """One run as the pace wants it, a step taking `seconds` of its size; what it chose."""
     size, steps = pace.next_run(most)
-    pace.clock.now += steps * seconds[size]
     pace.record(size, steps, steps * seconds[size])
     return size, steps
-
-
-class Clock:
-    """A clock that runs when a run is recorded."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def test_one_worker_is_never_on_trial():
@@ -36,14 +25,14 @@ def test_one_worker_is_never_on_trial():
 
 
 def test_each_is_tried_then_the_fastest_is_kept():
-    pace = Pace(4, Clock())
+    pace = Pace(4)
     seen = [run(pace, {4: 3e-6, 2: 1e-6, 1: 2e-6}, most=100)[0] for _ in range(20)]
     assert set(seen) == {4, 2, 1} and pace.best() == 2
     assert pace.next_run(1000) == (2, 1000)
 
 
 def test_the_first_steps_of_a_trial_do_not_count():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     size, steps = pace.next_run(1000)
     pace.record(size, steps, steps * 1.0)  # asleep, or cold
     while not pace.seconds:
@@ -52,7 +41,7 @@ def test_the_first_steps_of_a_trial_do_not_count():
 
 
 def test_a_trial_goes_on_over_calls_of_one_step():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     seconds = {2: 3e-4, 1: 5e-4}
     sizes = [run(pace, seconds, most=1)[0] for _ in range(500)]
     assert pace.best() == 2 and pace.seconds[1] == pytest.approx(5e-4)
@@ -61,7 +50,7 @@ def test_a_trial_goes_on_over_calls_of_one_step():
 
 
 def test_others_are_tried_again_after_a_while():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     while len(pace.seconds) < 2:
         run(pace, {2: 4e-6, 1: 1e-6}, most=1000)
     assert pace.best() == 1
@@ -76,7 +65,7 @@ def test_others_are_tried_again_after_a_while():
 
 
 def test_the_more_often_it_lost_the_longer_it_waits():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     seconds = {2: 4e-6, 1: 1e-6}
     gaps = []
     for _ in range(10):
@@ -84,15 +73,15 @@ def test_the_more_often_it_lost_the_longer_it_waits():
             pass
         while run(pace, seconds, most=100)[0] == 2:
             pass
-        began = pace.clock.now
+        began = pace.now
         while pace.next_run(100)[0] != 2:
             run(pace, seconds, most=100)
-        gaps.append(pace.clock.now - began)
+        gaps.append(pace.now - began)
     assert all(b > 0.9 * a for a, b in pairwise(gaps)) and gaps[-1] > 10 * gaps[0] and gaps[-1] < 2.5
 
 
 def test_long_steps_are_tried_with_fewer_workers_only_after_many():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     seconds = {2: 0.1, 1: 0.2}
     sizes = [run(pace, seconds, most=1)[0] for _ in range(300)]
     assert 1 in sizes and sizes.index(1) > 100
@@ -100,7 +89,7 @@ def test_long_steps_are_tried_with_fewer_workers_only_after_many():
 
 
 def test_one_slow_step_does_not_change_the_choice():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     while len(pace.seconds) < 2:
         run(pace, {2: 2e-3, 1: 4e-3}, most=1)
     pace.record(2, 1, 9e-3)
@@ -111,7 +100,7 @@ def test_one_slow_step_does_not_change_the_choice():
 
 
 def test_a_trial_is_short_for_what_was_far_slower():
-    pace = Pace(2, Clock())
+    pace = Pace(2)
     seconds = {2: 1e-3, 1: 1e-6}
     while len(pace.seconds) < 2:
         run(pace, seconds, most=10)
