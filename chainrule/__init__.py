@@ -10,6 +10,7 @@ from chainrule import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     initializers,
     layers,
@@ -19,13 +20,14 @@ from chainrule import (
     ops,
     optimizers,
     random,
+    regularizers,
     utils,
 )
 from chainrule.autodiff.reverse import grad, value_and_grad
 from chainrule.errors import ChainruleError
 from chainrule.graph.variable import Variable
 from chainrule.layers import Input
-from chainrule.models import Sequential, load_model
+from chainrule.models import Model, Sequential, load_model
 from chainrule.ops import stop_gradient
 from chainrule.runtime.jit import jit
 from chainrule.seeds import set_random_seed
@@ -33,11 +35,13 @@ from chainrule.seeds import set_random_seed
 __all__ = [
     "ChainruleError",
     "Input",
+    "Model",
     "Sequential",
     "Variable",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "grad",
     "initializers",
@@ -50,6 +54,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "regularizers",
     "set_random_seed",
     "stop_gradient",
     "utils",

@@ -5,10 +5,35 @@ Nothing outside a table is ever looked up or imported: what a file names must be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chainrule.errors import ChainruleError, unknown_name
+
+_custom: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("custom", default={})  # noqa: B039
+
+
+@contextlib.contextmanager
+def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Within, names of files may mean these objects too.
+
+    Example:
+        >>> with custom_object_scope({"double": lambda x: 2 * x}):
+        ...     resolve("activation", "double", {})(3)
+        6
+    """
+    token = _custom.set({**_custom.get(), **(objects or {})})
+    try:
+        yield
+    finally:
+        _custom.reset(token)
+
+
+def custom_names() -> Mapping[str, Any]:
+    """The objects that the scopes around allow, by name."""
+    return _custom.get()
 
 
 def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
@@ -20,7 +45,7 @@ def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mappin
         table: names to classes or functions.
         custom: further names that the caller allows.
     """
-    names = {**table, **(custom or {})}
+    names = {**table, **_custom.get(), **(custom or {})}
     if isinstance(identifier, str):
         found = names.get(identifier)
         if found is None:
@@ -44,7 +69,9 @@ def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mappin
 
 
 def describe(value: Any) -> Any:
-    """What `resolve` makes the object from again."""
+    """What `resolve` makes the object from again; None stays None."""
+    if value is None:
+        return None
     if hasattr(value, "get_config"):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     return value.__name__

@@ -19,10 +19,10 @@ class ResidualDense(cr.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         width = int(input_shape[-1])
-        self.kernel = self.add_weight((width, width), cr.initializers.get("glorot_uniform"), "kernel")
-        self.bias = self.add_weight((width,), cr.initializers.get("zeros"), "bias")
+        self.kernel = self.add_weight((width, width), "glorot_uniform", name="kernel")
+        self.bias = self.add_weight((width,), "zeros", name="bias")
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any) -> Any:
         return cr.ops.add(x, self.activation(cr.ops.add(cr.ops.matmul(x, self.kernel), self.bias)))
 
 

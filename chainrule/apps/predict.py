@@ -32,7 +32,7 @@ def evaluate(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Carry out the command ``predict``."""
     model = runs.load_network(options.run)
-    images = inputs.images(options.images, tuple(model.layers[0].input_shape))
+    images = inputs.images(options.images, model.input_kinds()[0][0])
     probabilities = as_probabilities(np.asarray(model.predict(images, batch_size=1000, verbose=0)))
     classes = probabilities.argmax(axis=1)
     if options.json:

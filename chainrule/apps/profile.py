@@ -37,7 +37,7 @@ def profile(options: argparse.Namespace) -> int:
 def sample_data(model: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Random inputs and targets that fit a model: how long a step takes does not depend on the numbers."""
     rng = np.random.default_rng(0)
-    shape = (rows, *model.layers[0].input_shape)
+    shape = (rows, *model.input_kinds()[0][0])
     dtype = model.input_layer.dtype.numpy if model.input_layer else np.dtype(np.float32)
     if dtype.kind == "f":
         x = rng.standard_normal(shape, dtype=np.float32)

@@ -49,7 +49,7 @@ def render(model: Any, view: str) -> str:
 def input_type(model: Any) -> ArrayType:
     """The type of a batch of inputs, its number of rows open."""
     dtype = model.input_layer.dtype if model.input_layer else float32
-    return ArrayType(dtype, (OpenDim("batch"), *model.layers[0].input_shape))
+    return ArrayType(dtype, (OpenDim("batch"), *model.input_kinds()[0][0]))
 
 
 def forward_graph(model: Any) -> Graph:

@@ -27,9 +27,13 @@ Operand = Any  # a Node, a Variable, an array, or a Python number
 
 
 class Trace:
-    """What one tracing has met: the Variables read, each as an input, and the value each has by now."""
+    """What one tracing has met: the Variables read, each as an input, and the value each has by now.
+
+    `masks` says of some nodes which of their positions count; layers hand them on.
+    """
 
     def __init__(self) -> None:
+        self.masks: dict[Node, Any] = {}
         self.inputs: dict[Variable, Node] = {}
         self.values: dict[Variable, Node] = {}
 

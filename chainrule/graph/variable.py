@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from chainrule.errors import ChainruleError
@@ -19,7 +22,8 @@ class Variable:
         trainable: whether gradients are taken for it and optimizers change it.
         dtype: element type; that of `value` by default.
 
-    The array's memory never moves: compiled programs update it in place.
+    `regularizer` maps it to a penalty that training adds to the loss, `constraint` to the value that takes its place
+    after an update. The array's memory never moves: compiled programs update it in place.
 
     Example:
         >>> weight = Variable(np.zeros((2, 3), "float32"), name="kernel")
@@ -39,6 +43,8 @@ class Variable:
         self.name = name
         self.trainable = trainable
         self.type: ArrayType = type_of(self._array)
+        self.regularizer: Callable[[Any], Any] | None = None
+        self.constraint: Callable[[Any], Any] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -9,6 +9,12 @@ CLASSES: dict[str, type[Layer]] = {
 }
 """Every layer by name: what a saved model may name."""
 
+
+def known_layers() -> dict[str, type[Layer]]:
+    """The table `CLASSES`; models, which are layers too, enter themselves there."""
+    return CLASSES
+
+
 __all__ = [
     "CLASSES",
     "Activation",
@@ -20,4 +26,5 @@ __all__ = [
     "Layer",
     "Rescaling",
     "Reshape",
+    "known_layers",
 ]

@@ -1,64 +1,224 @@
-"""What every layer is: named, built for an input's shape, called on arrays."""
+"""What every layer is: named, built for an input's shape, called on arrays.
+
+A layer called on symbolic arrays (`symbolic.py`) records the call; a model replays it. Layers and Variables that are
+kept in attributes, or in lists and dicts there, belong to the layer.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import contextvars
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from chainrule import registry
+from chainrule import config, constraints, initializers, registry, regularizers
 from chainrule.errors import ChainruleError
-from chainrule.graph.shapes import Shape, format_shape
+from chainrule.graph.ir import Node
+from chainrule.graph.shapes import format_shape
 from chainrule.graph.tracing import scope
+from chainrule.graph.tree import flatten, map_leaves
+from chainrule.graph.types import ArrayType, OpenDim, as_dtype
 from chainrule.graph.variable import Variable
+from chainrule.layers import symbolic
+
+_training: contextvars.ContextVar[bool] = contextvars.ContextVar("training", default=False)
+_penalties: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("penalties", default=None)
+
+
+@contextlib.contextmanager
+def collect_penalties() -> Iterator[list[Any]]:
+    """What layers add to the loss by `add_loss` while they are called within."""
+    found: list[Any] = []
+    token = _penalties.set(found)
+    try:
+        yield found
+    finally:
+        _penalties.reset(token)
 
 
 class Layer(registry.Configured):
     """A step of a network.
 
-    Subclasses make their Variables in `build` and their formula is `call`. Shapes are without the batch in `build`,
-    with it in `call`.
+    Subclasses make their Variables in `build` and their formula is `call`. Shapes begin with the batch, which is None
+    in `build` and `compute_output_shape`; of several inputs, they are in a list or dict as the inputs are.
 
     Args:
         name: unique within a model; made from the class by default.
         trainable: whether training changes the weights.
+        activity_regularizer: a penalty on the results, added to the loss.
+        dtype: a policy, as in `config`.
+
+    Example:
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
+        ...     def call(self, x):
+        ...         return x * self.factor
+        >>> Scale()(np.ones((2, 3), "float32")).shape
+        (2, 3)
     """
 
-    def __init__(self, name: str | None = None, trainable: bool = True):
+    supports_masking = False
+    """Whether a mask of the input is one of the output."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        trainable: bool = True,
+        activity_regularizer: Any = None,
+        dtype: str | None = None,
+    ):
         self.given_name = name
         self.name = name or snake_case(type(self).__name__)
         self.trainable = trainable
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype_policy = config.check_dtype_policy(dtype or config.dtype_policy(), f"{type(self).__name__}, dtype")
         self.built = False
-        self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
-        self.weights: list[Variable] = []
+        self.input_shape: Any = None
+        self._own: list[Variable] = []
 
-    def build(self, input_shape: Shape) -> None:
-        """Make the Variables for inputs of this shape, without the batch."""
+    # -- what subclasses write ------------------------------------------------------------------------------------
 
-    def call(self, x: Any, training: bool = False) -> Any:
-        """The layer's formula."""
+    def build(self, input_shape: Any) -> None:
+        """Make the Variables for inputs of this shape, ``(None, …)``."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer's formula; it may take `training` and `mask`."""
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the result, without the batch."""
-        return input_shape
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The result's shape, ``(None, …)``: found by tracing `call` where a subclass does not say."""
+        return map_leaves(lambda kind: shape_of(kind), symbolic.infer(self, map_shapes(open_type, input_shape)))
 
-    def ensure_built(self, input_shape: Shape) -> None:
-        """Build at the first shape; refuse another one later."""
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the result."""
+        return previous_mask if self.supports_masking else None
+
+    # -- weights --------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: tuple[int, ...] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str = "variable",
+    ) -> Variable:
+        """A new Variable of this layer.
+
+        Args:
+            initializer: a name or an object; glorot_uniform by default.
+            regularizer: a penalty on it, added to the loss.
+            constraint: what it is projected to after each update.
+        """
+        made = initializers.get("glorot_uniform" if initializer is None else initializer)(
+            tuple(shape), dtype or "float32"
+        )
+        variable = Variable(made, name=f"{self.name}/{name}", trainable=trainable)
+        variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
+        self._own.append(variable)
+        return variable
+
+    def add_loss(self, value: Any) -> None:
+        """Add a number to the loss of this step."""
+        found = _penalties.get()
+        if found is not None:
+            found.append(value)
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """Layers kept in attributes, in the order in which these were made."""
+        return list(dict.fromkeys(part for part in parts_of(list(vars(self).values())) if isinstance(part, Layer)))
+
+    @property
+    def _variables(self) -> list[Variable]:
+        """This layer's own Variables, the trainable first, as in Keras."""
+        held = (part for part in parts_of(list(vars(self).values())) if isinstance(part, Variable))
+        found = list(dict.fromkeys([*self._own, *held]))
+        return [item for item in found if item.trainable] + [item for item in found if not item.trainable]
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All Variables that are saved: this layer's, then those of the layers within."""
+        inner = (weight for layer in self.sublayers for weight in layer.weights)
+        return list(dict.fromkeys([*self._variables, *inner]))
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The Variables that training changes; none where `trainable` is False, here or in a layer within."""
+        if not self.trainable:
+            return []
+        own = (weight for weight in self._variables if weight.trainable)
+        inner = (weight for layer in self.sublayers for weight in layer.trainable_weights)
+        return list(dict.fromkeys([*own, *inner]))
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        trained = set(self.trainable_weights)
+        return [weight for weight in self.weights if weight not in trained]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        return self.non_trainable_weights
+
+    @property
+    def state(self) -> list[Variable]:
+        """Variables that are neither trained nor weights, such as random counters."""
+        return [variable for layer in self.sublayers for variable in layer.state]
+
+    def count_params(self) -> int:
+        return sum(weight.size for weight in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, values: Any) -> None:
+        weights = self.weights
+        if len(values) != len(weights):
+            raise ChainruleError(
+                "wrong number of weights", where=f"layer '{self.name}'", expected=len(weights), got=len(values)
+            )
+        for weight, value in zip(weights, values, strict=True):
+            weight.assign(value)
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of a result without the batch, once built."""
+        if self.input_shape is None:
+            return None
+        return map_shapes(
+            lambda shape: tuple(shape[1:]), self.compute_output_shape(map_shapes(with_batch, self.input_shape))
+        )
+
+    def ensure_built(self, input_shape: Any) -> None:
+        """Build at the first shape, given without the batch; refuse another one later."""
+        if self.built and self.input_shape == input_shape:
+            return
         with self.located():
             if not self.built:
-                self.build(tuple(input_shape))
-                self.input_shape = tuple(input_shape)
-                self.output_shape = tuple(self.compute_output_shape(self.input_shape))
-                self.built = True
-            elif self.weights and self.input_shape is not None and tuple(input_shape) != self.input_shape:
+                self.build(map_shapes(with_batch, input_shape))
+                self.input_shape, self.built = input_shape, True
+            elif self._variables:
                 raise ChainruleError(
                     "the input has another shape than the layer was built for",
-                    expected=f"(batch, {format_shape(self.input_shape)[1:]}",
-                    got=f"(batch, {format_shape(input_shape)[1:]}",
+                    expected=describe_shapes(self.input_shape),
+                    got=describe_shapes(input_shape),
                 )
 
     @contextlib.contextmanager
@@ -69,44 +229,116 @@ class Layer(registry.Configured):
         except ChainruleError as error:
             raise error.located(f"layer '{self.name}'") from None
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        if not hasattr(x, "shape"):
-            x = np.asarray(x, dtype=np.float32)
-        self.ensure_built(tuple(x.shape[1:]))
-        with scope(self.name), self.located():
-            return self.call(x, training=training)
+    def __call__(
+        self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any
+    ) -> Any:
+        if symbolic.is_symbolic((inputs, others, options)):
+            return symbolic.record_call(self, (inputs, *others), options | given(training=training, mask=mask))
+        inputs = map_leaves(as_data, inputs)
+        self.ensure_built(map_leaves(lambda leaf: tuple(leaf.shape[1:]), inputs))
+        training = _training.get() if training is None else bool(training)
+        accepted = accepted_arguments(type(self).call)
+        previous = symbolic.mask_of(inputs) if mask is None else mask
+        if "training" in accepted:
+            options["training"] = training
+        if "mask" in accepted and previous is not None:
+            options["mask"] = previous
+        token = _training.set(training)
+        try:
+            with scope(self.name), self.located():
+                result = self.call(inputs, *others, **options)
+                if self.activity_regularizer is not None:
+                    self.add_loss(self.penalize_activity(result))
+        finally:
+            _training.reset(token)
+        symbolic.set_mask(result, self.compute_mask(inputs, previous))
+        return result
 
-    def add_weight(self, shape: tuple[int, ...], initializer: Any, name: str) -> Variable:
-        """A new Variable of this layer."""
-        variable = Variable(initializer(shape), name=f"{self.name}/{name}", trainable=self.trainable)
-        self.weights.append(variable)
-        return variable
+    def penalize_activity(self, result: Any) -> Any:
+        """The activity regularizer's number for a batch, divided by its rows as in Keras."""
+        from chainrule import ops
 
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [weight for weight in self.weights if weight.trainable and self.trainable]
-
-    @property
-    def state(self) -> list[Variable]:
-        """Variables that are neither trained nor saved, such as random counters."""
-        return []
-
-    def count_params(self) -> int:
-        return sum(weight.size for weight in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, values: list[Any]) -> None:
-        if len(values) != len(self.weights):
-            raise ChainruleError(
-                "wrong number of weights", where=f"layer '{self.name}'", expected=len(self.weights), got=len(values)
-            )
-        for weight, value in zip(self.weights, values, strict=True):
-            weight.assign(value)
+        total: Any = 0.0
+        for leaf in flatten(result)[0]:
+            rows = ops.cast(ops.size_of(leaf, 0), leaf.dtype)
+            total = ops.add(total, ops.divide(self.activity_regularizer(leaf), rows))
+        return total
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable}
+
+
+# -- shapes -------------------------------------------------------------------------------------------------------
+
+
+def is_shape(value: Any) -> bool:
+    """Whether a tuple or list is a shape, not a nest of shapes."""
+    return isinstance(value, tuple | list) and all(dim is None or isinstance(dim, int | OpenDim) for dim in value)
+
+
+def map_shapes(function: Any, shapes: Any) -> Any:
+    """A function on every shape of a nest."""
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    return type(shapes)(map_shapes(function, value) for value in shapes)
+
+
+def with_batch(shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (None, *shape)
+
+
+def open_type(shape: tuple[Any, ...]) -> ArrayType:
+    """A float32 array whose first dimension is open."""
+    return ArrayType(as_dtype("float32"), (symbolic.BATCH, *(int(dim) for dim in shape[1:])))
+
+
+def shape_of(kind: ArrayType) -> tuple[Any, ...]:
+    """A type's shape with None where it is open."""
+    return tuple(None if isinstance(dim, OpenDim) else dim for dim in kind.shape)
+
+
+def describe_shapes(shapes: Any) -> str:
+    """Shapes without the batch, for messages."""
+    if is_shape(shapes):
+        return f"(batch, {format_shape(tuple(shapes))[1:]}"
+    return str(map_shapes(describe_shapes, shapes))
+
+
+# -- calls --------------------------------------------------------------------------------------------------------
+
+
+def as_data(leaf: Any) -> Any:
+    """An input that has a shape; lists of numbers become arrays."""
+    if isinstance(leaf, Node | Variable | np.ndarray):
+        return leaf
+    return np.asarray(leaf) if hasattr(leaf, "shape") else np.asarray(leaf, dtype=np.float32)
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@functools.cache
+def accepted_arguments(call: Callable[..., Any]) -> frozenset[str]:
+    """Which of `training` and `mask` a layer's `call` takes."""
+    parameters = inspect.signature(call).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return frozenset({"training", "mask"} & set(parameters)) if not open_ended else frozenset({"training", "mask"})
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """A value, or what lists, tuples and dicts hold."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from parts_of(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from parts_of(item)
+    else:
+        yield value
 
 
 def snake_case(name: str) -> str:

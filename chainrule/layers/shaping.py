@@ -7,7 +7,6 @@ from typing import Any
 
 from chainrule import ops, registry
 from chainrule.errors import ChainruleError
-from chainrule.graph.shapes import Shape
 from chainrule.graph.variable import Variable
 from chainrule.layers.core import as_float
 from chainrule.layers.layer import Layer
@@ -17,11 +16,11 @@ from chainrule.random import SeedGenerator, dropout
 class Flatten(Layer):
     """All axes but the batch as one."""
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any) -> Any:
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (math.prod(input_shape),)  # type: ignore[arg-type]
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], math.prod(input_shape[1:]))
 
 
 class Reshape(Layer):
@@ -31,16 +30,16 @@ class Reshape(Layer):
         super().__init__(name)
         self.target_shape = tuple(target_shape)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        total = int(math.prod(input_shape))  # type: ignore[arg-type]
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        total = int(math.prod(input_shape[1:]))
         known = math.prod(dim for dim in self.target_shape if dim != -1)
         shape = tuple(total // known if dim == -1 and known else dim for dim in self.target_shape)
         if math.prod(shape) != total:
             raise ChainruleError("the number of elements changes", expected=f"{total} elements", got=self.target_shape)
-        return shape
+        return (input_shape[0], *shape)
 
-    def call(self, x: Any, training: bool = False) -> Any:
-        return ops.reshape(x, (x.shape[0], *self.compute_output_shape(tuple(x.shape[1:]))))
+    def call(self, x: Any) -> Any:
+        return ops.reshape(x, self.compute_output_shape(tuple(x.shape)))
 
     def get_config(self) -> dict[str, Any]:
         return {"target_shape": list(self.target_shape), "name": self.name}
@@ -53,9 +52,14 @@ class Rescaling(Layer):
         super().__init__(name)
         self.scale, self.offset = float(scale), float(offset)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    supports_masking = True
+
+    def call(self, x: Any) -> Any:
         scaled = ops.multiply(as_float(x), self.scale)
         return ops.add(scaled, self.offset) if self.offset else scaled
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "offset": self.offset, "name": self.name}
@@ -67,6 +71,8 @@ class Dropout(Layer):
     Source: Srivastava et al. 2014.
     """
 
+    supports_masking = True
+
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None):
         super().__init__(name)
         self.rate = registry.require_number("Dropout", "rate", rate, 0.0, 1.0, open_high=True)
@@ -75,6 +81,9 @@ class Dropout(Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         return dropout(as_float(x), self.rate, self.seed_generator) if training and self.rate else x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
 
     @property
     def state(self) -> list[Variable]:

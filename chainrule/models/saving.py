@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import losses, optimizers, registry
+from chainrule import layers, losses, metrics, optimizers, registry
 from chainrule.errors import ChainruleError, FileError
 from chainrule.interop import safetensors
 
@@ -62,12 +62,11 @@ def save_model(model: Any, path: Any, overwrite: bool = True) -> None:
         raise FileError("the file exists", where=str(path), fix="pass overwrite=True, or choose another name")
     model.require_built()
     description = {"format": _FORMAT, "class_name": type(model).__name__, "config": model.get_config()}
-    files = {"weights.safetensors": safetensors.dump({weight.name: weight.memory for weight in model.weights})}
+    files = {"weights.safetensors": dump_weights(model)}
     if model.optimizer is not None:
         description["compile"] = {
             "optimizer": registry.describe(model.optimizer),
-            "loss": registry.describe(model.loss),
-            "metrics": [m if isinstance(m, str) else registry.describe(m) for m in model.given_metrics],
+            **{name: describe_nest(nest) for name, nest in model.compile_arguments.items()},
         }
         state = {f"{place}": np.asarray(variable.memory) for place, variable in enumerate(model.optimizer.variables)}
         files["optimizer.safetensors"] = safetensors.dump(state)
@@ -107,8 +106,6 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     Raises:
         FileError: where the file is missing, damaged, truncated, or not a model.
     """
-    from chainrule.models.sequential import Sequential
-
     files = read_archive(filepath)
     where = str(filepath)
     try:
@@ -121,24 +118,77 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
         if isinstance(error, ChainruleError):
             raise
         raise FileError("a part of the model is missing", where=where, got=str(error)) from None
-    if kind != "Sequential":
-        raise FileError("an unknown kind of model", where=where, expected="Sequential", got=kind)
-    model = Sequential.from_config(config, custom_objects)
-    assign_weights(model, weights, where)
+    with registry.custom_object_scope(custom_objects):
+        model = registry.resolve("model", {"class_name": kind, "config": config}, layers.known_layers())
+        assign_weights(model, weights, where)
+        if compile and "compile" in description:
+            setup = description["compile"]
+            model.compile(
+                optimizer=registry.resolve("optimizer", setup["optimizer"], optimizers.CLASSES),
+                loss=read_nest("loss", setup["loss"], losses.CLASSES),
+                loss_weights=setup.get("loss_weights"),
+                metrics=read_nest("metric", setup["metrics"], metrics.CLASSES),
+                weighted_metrics=read_nest("metric", setup.get("weighted_metrics"), metrics.CLASSES),
+            )
     if compile and "compile" in description:
-        setup = description["compile"]
-        custom = dict(custom_objects or {})
-        model.compile(
-            optimizer=registry.resolve("optimizer", setup["optimizer"], optimizers.CLASSES, custom),
-            loss=registry.resolve("loss", setup["loss"], losses.CLASSES, custom),
-            metrics=setup["metrics"],
-        )
         model.optimizer.build(model.trainable_variables)
         state = safetensors.load(files.get("optimizer.safetensors", safetensors.dump({})), where)
         for place, variable in enumerate(model.optimizer.variables):
             if str(place) in state and state[str(place)].shape == variable.shape:
                 variable.assign(state[str(place)])
     return model
+
+
+def describe_nest(nest: Any) -> Any:
+    """A nest of names, numbers and objects as JSON."""
+    if nest is None or isinstance(nest, str | int | float):
+        return nest
+    if isinstance(nest, list | tuple):
+        return [describe_nest(item) for item in nest]
+    if isinstance(nest, dict):
+        return {key: describe_nest(value) for key, value in nest.items()}
+    return registry.describe(nest)
+
+
+def read_nest(kind: str, nest: Any, table: Mapping[str, Any]) -> Any:
+    """What `describe_nest` described; names stay names."""
+    if isinstance(nest, list):
+        return [read_nest(kind, item, table) for item in nest]
+    if isinstance(nest, dict) and "class_name" not in nest:
+        return {key: read_nest(kind, value, table) for key, value in nest.items()}
+    if isinstance(nest, str) and nest not in table and nest in registry.custom_names():
+        return registry.resolve(kind, nest, table)
+    return registry.resolve(kind, nest, table) if isinstance(nest, dict) else nest
+
+
+def dump_weights(model: Any) -> bytes:
+    """A model's weights as safetensors, in order; a name that was there before gets a number."""
+    arrays: dict[str, np.ndarray] = {}
+    for weight in model.weights:
+        name, number = weight.name, 0
+        while name in arrays:
+            number += 1
+            name = f"{weight.name}_{number}"
+        arrays[name] = weight.memory
+    return safetensors.dump(arrays)
+
+
+def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
+    """Write the weights alone."""
+    if not overwrite and Path(path).exists():
+        raise FileError("the file exists", where=str(path), fix="pass overwrite=True, or choose another name")
+    write_file(path, dump_weights(model))
+
+
+def load_weights(model: Any, path: Any) -> None:
+    """Read what `save_weights` wrote, or the weights of a saved model."""
+    try:
+        contents = Path(path).read_bytes()
+    except OSError as error:
+        raise FileError("the file cannot be read", where=str(path), got=error.strerror) from None
+    if zipfile.is_zipfile(io.BytesIO(contents)):
+        contents = read_archive(path).get("weights.safetensors", b"")
+    assign_weights(model, safetensors.load(contents, str(path)), str(path))
 
 
 def assign_weights(model: Any, weights: Mapping[str, np.ndarray], where: str) -> None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 
-def format_summary(model: Any) -> str:
+def format_summary(model: Any, width: int = 80, expand_nested: bool = False, show_trainable: bool = False) -> str:
     """Layer, output shape and parameters of each layer, and the totals."""
     model.require_built()
     rows = [("Layer (type)", "Output shape", "Param #")]
-    for layer in model.layers:
-        shape = ", ".join(map(str, ("None", *layer.output_shape)))
-        rows.append((f"{layer.name} ({type(layer).__name__})", f"({shape})", f"{layer.count_params():,}"))
-    widths = [min(36, max(len(row[column]) for row in rows)) for column in range(3)]
+
+    def add_layers(layers: Any, indent: int) -> None:
+        for layer in layers:
+            name = f"{'  ' * indent}{layer.name} ({type(layer).__name__})"
+            if show_trainable and layer.weights and not layer.trainable_weights:
+                name += " frozen"
+            rows.append((name, format_shapes(layer.output_shape), f"{layer.count_params():,}"))
+            if expand_nested and hasattr(layer, "layers"):
+                add_layers(layer.layers, indent + 1)
+
+    add_layers(model.layers, 0)
+    limits = (width - 44, 24, 12)
+    widths = [min(limits[column], max(len(row[column]) for row in rows)) for column in range(3)]
     lines = [f'Model: "{model.name}"']
 
     def rule(left: str, middle: str, right: str) -> str:
@@ -33,3 +42,14 @@ def format_summary(model: Any) -> str:
         f" Non-trainable params: {total - trainable:,}",
     ]
     return "\n".join(lines)
+
+
+def format_shapes(shapes: Any) -> str:
+    """Shapes without the batch as ``(None, 10)``."""
+    if shapes is None:
+        return "?"
+    if isinstance(shapes, dict):
+        shapes = list(shapes.values())
+    if any(isinstance(part, tuple | list) for part in shapes):
+        return ", ".join(format_shapes(part) for part in shapes)
+    return f"({', '.join(map(str, ('None', *shapes)))})"

@@ -16,7 +16,7 @@ _LONGER_SECONDS = 2e-3
 _SMALL_SECONDS = 1e-3
 """A first trial that costs less is made at once."""
 _PATIENCE = (0.002, 0.1, 2.0)
-"""Seconds of running until another number is tried again: at first, at most, and at most for one that was far behind."""
+"""Seconds of running until another number is tried again: at first, at most, and at most for one far behind."""
 _MEMORY_SECONDS = 0.05
 _SHARE = 40
 """So many times as long as a trial costs must have been run since the last, for all other numbers together."""

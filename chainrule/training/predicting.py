@@ -5,18 +5,24 @@ A row's prediction has the same bits alone or among others, so the two ways cann
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule import ops
+from chainrule.callbacks.callback import CallbackList
 from chainrule.data.arrays import check_array, check_count
+from chainrule.errors import DataError
 from chainrule.graph.tracing import TracedFunction, trace
-from chainrule.graph.tree import flatten
+from chainrule.graph.tree import flatten, map_leaves, unflatten
 from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.runtime.executable import Executable
 from chainrule.runtime.jit import build
 from chainrule.runtime.staged import Staged
+from chainrule.training.feed import is_iterable_of_batches, iterate, unpack
+from chainrule.training.nests import map_arrays, rows_of
 from chainrule.training.step import BATCH
 
 _ROWS = 1024
@@ -27,30 +33,38 @@ _FEW = 64
 
 def predict_step(model: Any, x: Any) -> Any:
     """The predictions for a batch, and how many of its numbers are not finite."""
-    predictions = model(x)
-    if not x.dtype.is_float:
-        return predictions, np.int32(0)
-    return predictions, ops.sum(ops.cast(ops.logical_not(ops.isfinite(x)), "int32"))
+    predictions = model.predict_step(x)
+    bad: Any = np.int32(0)
+    for leaf in flatten(x)[0]:
+        if leaf.dtype.is_float:
+            bad = ops.add(bad, ops.sum(ops.cast(ops.logical_not(ops.isfinite(leaf)), "int32")))
+    return predictions, bad
 
 
-def record_predict(model: Any, dtype: Any, shape: tuple[int, ...]) -> TracedFunction:
-    """Trace the step for rows of this type."""
-    leaves, tree = flatten((ArrayType(dtype, (BATCH, *shape)),))
+def record_predict(model: Any, x: Any) -> TracedFunction:
+    """Trace the step for rows of these arrays' types."""
+    types = map_leaves(lambda array: ArrayType(as_dtype(array.dtype), (BATCH, *array.shape[1:])), x)
+    leaves, tree = flatten((types,))
 
     def recorded(x: Any) -> Any:
         return predict_step(model, x)
 
     recorded.__name__ = "predict_step"
-    return trace(recorded, leaves, tree, ["x"])
+    return trace(recorded, leaves, tree, ["x"] if len(leaves) == 1 else [f"x{n}" for n in range(len(leaves))])
 
 
 class Predictor:
-    """The compiled predictions of a model for rows of one type."""
+    """The compiled predictions of a model for rows of one kind."""
 
-    def __init__(self, model: Any, array: np.ndarray):
-        self.dtype, self.shape = array.dtype, array.shape[1:]
-        self.executable: Any = build(record_predict(model, as_dtype(array.dtype), self.shape), eager=model.run_eagerly)
-        self.staged = Staged(self.executable, _FEW) if isinstance(self.executable, Executable) else None
+    def __init__(self, model: Any, x: Any):
+        self.kind = kind_of(x)
+        leaves = flatten(x)[0]
+        self.dtype, self.shape = leaves[0].dtype, leaves[0].shape[1:]
+        traced = record_predict(model, x)
+        self.executable: Any = build(traced, eager=model.run_eagerly)
+        self.tree = traced.result_tree.children[0]
+        plain = len(leaves) == 1 and traced.results == 2 and isinstance(x, np.ndarray) and self.tree.kind == "leaf"
+        self.staged = Staged(self.executable, _FEW) if plain and isinstance(self.executable, Executable) else None
 
     def takes(self, x: Any) -> bool:
         """Whether x is an array of a few such rows, which needs no further look."""
@@ -74,32 +88,75 @@ class Predictor:
                 check_array("x", x)
             return predictions[:rows].copy()
 
-    def many(self, x: np.ndarray, size: int) -> np.ndarray:
-        """Predictions for an array of any length, in batches."""
-        parts = []
-        for start in range(0, len(x), size):
-            batch = x[start : start + size]
-            predictions, bad = self.executable(batch)
-            if bad:
-                check_array("x", x)
-            parts.append(predictions)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def batch(self, leaves: list[np.ndarray]) -> list[np.ndarray]:
+        """Predictions for one batch, as leaves."""
+        *predictions, bad = self.executable(*leaves)
+        if bad:
+            for place, leaf in enumerate(leaves):
+                check_array("x" if len(leaves) == 1 else f"x[{place}]", leaf)
+        return predictions
 
 
-def predict(model: Any, x: Any, batch_size: int | None) -> np.ndarray:
+def kind_of(x: Any) -> Any:
+    """What must be equal for the same code to serve."""
+    leaves, tree = flatten(x)
+    return tree, tuple((str(leaf.dtype), leaf.shape[1:]) for leaf in leaves)
+
+
+def predict(
+    model: Any, x: Any, batch_size: int | None, steps: int | None = None, callbacks: Sequence[Any] | None = None
+) -> Any:
     """Predictions for every row.
 
     Raises:
         DataError: for rows that do not fit the model, and for NaN or infinity.
     """
     found = model.predictor
-    if batch_size is None and found is not None and found.takes(x):
+    if batch_size is None and not callbacks and found is not None and found.takes(x):
         return found.few(x)
-    array = check_array("x", x, finite=False)
-    model.ensure_built(array)
+    watchers = CallbackList(list(callbacks or []), model, {"steps": steps})
+    if is_iterable_of_batches(x):
+        batches: Iterator[Any] = (unpack(batch)[0] for batch in itertools.islice(iterate(x), steps))
+        return run_batches(model, batches, watchers)
+    nest = map_arrays(lambda name, value: check_array(name, value, finite=False), "x", model.arrange_inputs(x))
     size = _ROWS if batch_size is None else check_count("batch_size", batch_size)
-    if found is None or array.dtype != found.dtype or array.shape[1:] != found.shape:
-        found = model.predictor = Predictor(model, array)
-    if found.takes(array) and size >= len(array):
-        return found.few(array)
-    return found.many(array, size)
+    leaves = [("x", leaf) for leaf in flatten(nest)[0]]
+    rows = rows_of(leaves)
+    if not callbacks:
+        found = predictor_for(model, nest)
+        if found.takes(nest) and size >= rows:
+            return found.few(nest)
+    starts = list(range(0, rows, size))[:steps]
+    return run_batches(model, (rows_from(nest, at, size) for at in starts), watchers)
+
+
+def rows_from(nest: Any, start: int, count: int) -> Any:
+    """Some rows of every array."""
+    return map_leaves(lambda leaf: leaf[start : start + count], nest)
+
+
+def predictor_for(model: Any, nest: Any) -> Predictor:
+    """The model's code for these arrays."""
+    model.ensure_fits(nest)
+    found: Predictor | None = model.predictor
+    if found is None or found.kind != kind_of(nest):
+        found = model.predictor = Predictor(model, nest)
+    return found
+
+
+def run_batches(model: Any, batches: Iterator[Any], watchers: CallbackList) -> Any:
+    """The predictions for batches, put together."""
+    parts: list[list[np.ndarray]] = []
+    found: Predictor | None = None
+    watchers.call("on_predict_begin")
+    for number, batch in enumerate(batches):
+        watchers.call("on_predict_batch_begin", number)
+        nest = map_arrays(lambda name, value: check_array(name, value, finite=False), "x", model.arrange_inputs(batch))
+        found = predictor_for(model, nest)
+        parts.append(found.batch(flatten(nest)[0]))
+        watchers.call("on_predict_batch_end", number)
+    watchers.call("on_predict_end")
+    if found is None:
+        raise DataError("there are no rows", where="x", expected="at least one batch", got="none")
+    joined = [leaves[0] if len(leaves) == 1 else np.concatenate(leaves) for leaves in zip(*parts, strict=True)]
+    return unflatten(found.tree, joined)

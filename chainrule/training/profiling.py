@@ -8,8 +8,10 @@ import numpy as np
 
 from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError
+from chainrule.graph.tree import flatten
 from chainrule.runtime.profile import Profile, profile_steps
-from chainrule.training.loop import executable_for, prepare
+from chainrule.training.feed import executable_for
+from chainrule.training.prepare import prepare
 from chainrule.training.step import train_step
 
 
@@ -18,12 +20,11 @@ def profile_training(
 ) -> Profile:
     """Measure the training step; afterwards every Variable has the value that it had before."""
     model.require_compiled()
-    arrays = prepare(model, x, y)
-    model.resolve_metrics(arrays)
-    executable = executable_for(model, train_step, arrays)
+    data = prepare(model, x, y)
+    executable = executable_for(model, train_step, data)
     if model.run_eagerly:
         raise ChainruleError("an eager model has no machine code to profile", where=f"model '{model.name}'")
-    given = [array for array in arrays if array is not None]
+    given = flatten(data)[0]
     rows = len(given[0])
     size = min(check_count("batch_size", batch_size), rows)
     order = np.arange(rows, dtype=np.int32)

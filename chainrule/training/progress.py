@@ -19,25 +19,28 @@ class Progress:
         self.verbose, self.epochs = verbose, epochs
         self.moving = verbose == 1 and sys.stdout.isatty()
 
-    def begin(self, epoch: int, steps: int) -> None:
-        self.steps, self.started, self.shown = steps, time.perf_counter(), 0.0
+    def begin(self, epoch: int, steps: int | None) -> None:
+        self.steps, self.done = steps, 0
+        self.started, self.shown = time.perf_counter(), 0.0
         if self.verbose:
             print(f"Epoch {epoch + 1}/{self.epochs}")
 
     def update(self, done: int, logs: dict[str, float]) -> None:
+        self.done = done
         if self.moving and time.perf_counter() - self.shown > 0.1:
             self.shown = time.perf_counter()
             print("\r" + self.line(done, logs), end="", flush=True)
 
     def end(self, logs: dict[str, float]) -> None:
         if self.verbose:
-            print(("\r" if self.moving else "") + self.line(self.steps, logs), flush=True)
+            print(("\r" if self.moving else "") + self.line(self.done, logs), flush=True)
 
     def line(self, done: int, logs: dict[str, float]) -> str:
         seconds = time.perf_counter() - self.started
-        filled = _WIDTH * done // max(self.steps, 1)
+        total = self.steps or done  # how many come is not known of a generator
+        filled = _WIDTH * done // max(total, 1)
         bar = "━" * filled + "─" * (_WIDTH - filled)
         numbers = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
-        count = f"{done}/{self.steps}"
+        count = f"{done}/{total}"
         start = count if self.verbose == 2 else f"{count} {bar}"
         return f"{start} {seconds:.1f}s {seconds / max(done, 1) * 1e3:.2f}ms/step - {numbers}"

@@ -84,7 +84,7 @@ def test_long_steps_are_tried_with_fewer_workers_only_after_many():
     pace = Pace(2)
     seconds = {2: 0.1, 1: 0.2}
     sizes = [run(pace, seconds, most=1)[0] for _ in range(300)]
-    assert 1 in sizes and sizes.index(1) > 100
+    assert 1 in sizes and sizes.index(1) > 70
     assert sizes.count(1) <= 4
 
 

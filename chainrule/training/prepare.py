@@ -1,0 +1,137 @@
+"""Users' data as what a model's steps take: a nest (x, y, weights) of checked arrays.
+
+x keeps the structure that it was given in. y and the weights are one array for one output, else a list in the order of
+the outputs. Everything that does not fit is refused here, before any training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.data.arrays import check_array, check_labels
+from chainrule.errors import ChainruleError, DataError
+from chainrule.graph.shapes import format_shape
+from chainrule.graph.tree import flatten, map_leaves
+from chainrule.losses import SparseCategoricalCrossentropy, line_up
+from chainrule.training.nests import Output, map_arrays, rows_of, split
+
+Data = tuple[Any, Any, Any]
+
+
+def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, prefix: str = "") -> Data:
+    """x, y and weights as arrays that fit the model.
+
+    Raises:
+        DataError: for arrays of other lengths, shapes, types or labels than the model has, and for NaN or infinity.
+    """
+    found: list[tuple[str, np.ndarray]] = []
+
+    def check(name: str, value: Any) -> np.ndarray:
+        array = check_array(name, value)
+        found.append((name, array))
+        return array
+
+    x_nest = map_arrays(check, f"{prefix}x", model.arrange_inputs(x))
+    if not found:
+        raise DataError("there are no data", where=f"{prefix}x", expected="an array", got=repr(x))
+    model.ensure_fits(x_nest)
+    outputs: list[Output] = model.outputs
+    model.objective.meet(outputs)
+    names = [output.name for output in outputs]
+    if y is None:
+        raise DataError("there are no targets", where=f"{prefix}y", expected=f"one for {', '.join(names)}", got=None)
+    targets = [None if part is None else check(f"{prefix}y", part) for part in split(f"{prefix}y", y, names)]
+    rows_of(found)
+    targets = [
+        None if target is None or loss is None else check_targets(f"{prefix}y", target, output, loss)
+        for target, output, loss in zip(targets, outputs, model.objective.losses, strict=True)
+    ]
+    weights = [
+        None if part is None else check(f"{prefix}sample_weight", part).astype(np.float32)
+        for part in split_weights(f"{prefix}sample_weight", sample_weight, names)
+    ]
+    rows_of(found)
+    classes = split_class_weights(class_weight, names)
+    weights = [
+        weight if of_class is None or target is None else weigh_classes(target, of_class, weight)
+        for weight, target, of_class in zip(weights, targets, classes, strict=True)
+    ]
+    model.objective.meet_targets([None if target is None else target.shape for target in targets])
+    if len(names) == 1:
+        return x_nest, targets[0], weights[0]
+    return x_nest, targets, weights
+
+
+def check_targets(name: str, y: np.ndarray, output: Output, loss: Any) -> np.ndarray:
+    """Targets that fit an output and its loss."""
+    rows = len(y)
+    if isinstance(loss, SparseCategoricalCrossentropy):
+        labels = y.reshape(rows, -1) if y.ndim == len(output.shape) + 1 and y.shape[-1] == 1 else y
+        if labels.shape[1:] != output.shape[:-1] and labels.size != rows * int(np.prod(output.shape[:-1], dtype=int)):
+            raise DataError(
+                "the labels do not fit the predictions",
+                where=name,
+                expected=f"one whole number a sample, as layer '{output.layer}' gives "
+                f"(batch, {format_shape(output.shape)[1:]}",
+                got=format_shape(y.shape),
+                fix="use CategoricalCrossentropy for targets with one number a class",
+            )
+        if loss.ignore_class is None:
+            check_labels(name, y, int(output.shape[-1]), output.layer)
+        return np.ascontiguousarray(y.reshape(rows, *output.shape[:-1]), dtype=np.int32)
+    if getattr(loss, "lines_up", True):
+        blank = np.broadcast_to(np.float32(0), (1, *output.shape))
+        try:
+            line_up(loss.name, np.broadcast_to(np.float32(0), (1, *y.shape[1:])), blank)
+        except ChainruleError as error:
+            raise error.located(f"{name}, layer '{output.layer}'") from None
+    return y
+
+
+def split_weights(what: str, weights: Any, names: list[str]) -> list[Any]:
+    """Sample weights an output; a single array counts for all outputs."""
+    if weights is not None and not isinstance(weights, dict | list | tuple):
+        return [weights] * len(names)
+    if isinstance(weights, list | tuple) and not any(hasattr(part, "shape") or part is None for part in weights):
+        return [weights] * len(names)
+    return split(what, weights, names)
+
+
+def split_class_weights(class_weight: Any, names: list[str]) -> list[Any]:
+    """Class weights an output: a dict of numbers for one, a dict of such dicts, or a list of them, for several."""
+    if class_weight is None:
+        return [None] * len(names)
+    if isinstance(class_weight, Mapping) and not any(isinstance(part, Mapping) for part in class_weight.values()):
+        if len(names) > 1:
+            raise DataError(
+                "class weights for one output, where the model has several",
+                where="class_weight",
+                expected=f"a dict of dicts, by {', '.join(names)}",
+                got=dict(class_weight),
+            )
+        return [class_weight]
+    return split("class_weight", class_weight, names)
+
+
+def weigh_classes(y: np.ndarray, class_weight: Mapping[int, float], weight: np.ndarray | None) -> np.ndarray:
+    """A weight a sample from a weight a class, times the samples' own."""
+    labels = np.argmax(y, -1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(int)
+    missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
+    if missing:
+        raise DataError("a class has no weight", where="class_weight", expected="one for every label", got=missing)
+    weights = np.array([class_weight[int(label)] for label in labels], dtype=np.float32)
+    return weights if weight is None else weights * weight
+
+
+def split_validation(data: Data, part: Any) -> tuple[Data, Data]:
+    """The last `part` of the rows is held out, before any shuffling, as in Keras."""
+    if not isinstance(part, int | float) or not 0 < part < 1:
+        raise DataError("not a part of the data", where="validation_split", expected="above 0, below 1", got=repr(part))
+    rows = len(flatten(data)[0][0])
+    cut = int(rows * (1 - part))
+    if cut == 0 or cut == rows:
+        raise DataError("one side of the split is empty", where="validation_split", expected="rows on both", got=rows)
+    return map_leaves(lambda array: array[:cut], data), map_leaves(lambda array: array[cut:], data)
