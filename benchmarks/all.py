@@ -40,7 +40,7 @@ def main() -> None:
             if subprocess.run(command, check=False).returncode:
                 failed.append(name)
             if part.exists():
-                report |= json.loads(part.read_text("utf-8"))
+                report = json.loads(part.read_text("utf-8")) | report  # the first peak counts
     report["failed"] = failed
     write_json(options.json, report)
     if failed:

@@ -69,7 +69,7 @@ class FileError(ChainruleError):
     """A file that is missing, damaged, truncated, or of another kind."""
 
 
-class NonFiniteLossError(ChainruleError):
+class NonFiniteLossError(ChainruleError, RuntimeError):
     """The loss became NaN or infinite in training."""
 
 

@@ -15,10 +15,13 @@ class _Source:
     def __init__(self) -> None:
         self.restart(int.from_bytes(os.urandom(8), "little"))
 
-    def restart(self, seed: int) -> None:
+    def restart(self, seed: int, drawn: int = 0) -> None:
+        self.seed, self.drawn = seed, drawn
         self.bits = np.random.Philox(key=seed)
+        self.bits.random_raw(drawn)
 
     def draw(self) -> int:
+        self.drawn += 1
         return int(self.bits.random_raw()) >> 1
 
 
@@ -42,6 +45,22 @@ def next_seed() -> int:
     return _source.draw()
 
 
-def generator(seed: int | None = None) -> np.random.Generator:
-    """NumPy's generator on a counter-based source, from this seed or a new one."""
-    return np.random.Generator(np.random.Philox(key=next_seed() if seed is None else seed))
+def get_state() -> tuple[int, int]:
+    """Where the source of seeds stands: what it was started with, and how many seeds were drawn since."""
+    return _source.seed, _source.drawn
+
+
+def set_state(state: tuple[int, int]) -> None:
+    """Go on from where `get_state` found the source.
+
+    Example:
+        >>> state = get_state(); drawn = next_seed(); set_state(state); drawn == next_seed()
+        True
+    """
+    _source.restart(*state)
+
+
+def generator(seed: int | None = None, stream: int = 0) -> np.random.Generator:
+    """NumPy's generator on a counter-based source, from this seed or a new one; each stream of a seed is another."""
+    key = next_seed() if seed is None else seed
+    return np.random.Generator(np.random.Philox(key=key + (stream << 64)))

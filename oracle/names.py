@@ -5,7 +5,7 @@ from __future__ import annotations
 KERAS = {
     "losses": """
         KLDivergence Poisson BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy
-        CategoricalFocalCrossentropy SparseCategoricalCrossentropy MeanSquaredError
+        CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy SparseCategoricalCrossentropy MeanSquaredError
         MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError CosineSimilarity
         LogCosh Huber Hinge SquaredHinge CategoricalHinge Dice Tversky Circle
     """,
@@ -13,6 +13,13 @@ KERAS = {
         relu leaky_relu relu6 softmax celu elu selu softplus softsign squareplus soft_shrink
         sparse_plus silu gelu glu tanh tanh_shrink threshold sigmoid sparse_sigmoid exponential
         hard_sigmoid hard_silu hard_tanh hard_shrink linear mish log_softmax log_sigmoid sparsemax
+    """,
+    "callbacks": """
+        BackupAndRestore CSVLogger EarlyStopping History LambdaCallback LearningRateScheduler ModelCheckpoint
+        ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard TerminateOnNaN
+    """,
+    "examples": """
+        binary custom_loop deep embedding multi_class multi_label multi_output regression residual subclassed
     """,
     "initializers": """
         Constant Identity Ones Zeros GlorotNormal GlorotUniform HeNormal HeUniform LecunNormal
@@ -71,6 +78,7 @@ FORMULA = {
 """In none of them: held against the formula, written in NumPy."""
 
 LEFT_OUT = {
+    ("callbacks", "OrbaxCheckpoint"): "needs the package orbax; BackupAndRestore loses nothing",
     ("losses", "CTC"): "speech",
     ("initializers", "STFT"): "speech",
     ("layers", "SpatialDropout1D"): "images and sequences",

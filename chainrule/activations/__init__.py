@@ -1,4 +1,7 @@
-"""Activation functions, by Keras's names. `get` turns a name into a function."""
+"""Activation functions, by Keras's names. `get` turns a name into a function.
+
+Reading order: `rectified` (straight pieces), `smooth`, `normalized` (a whole axis at once).
+"""
 
 from __future__ import annotations
 
@@ -6,105 +9,131 @@ from collections.abc import Callable
 from typing import Any
 
 from chainrule import registry
-from chainrule.ops import (
-    elu as _elu,
-)
-from chainrule.ops import (
-    exp as exponential,
-)
-from chainrule.ops import (
-    gelu as _gelu,
-)
-from chainrule.ops import (
-    hard_sigmoid,
+from chainrule.activations.normalized import glu, log_softmax, softmax, sparsemax
+from chainrule.activations.rectified import (
+    celu,
+    elu,
+    hard_shrink,
+    hard_silu,
+    hard_tanh,
     leaky_relu,
-    log_sigmoid,
-    log_softmax,
     relu,
     relu6,
+    rrelu,
     selu,
+    soft_shrink,
+    sparse_plus,
+    sparse_sigmoid,
+    threshold,
+)
+from chainrule.activations.smooth import (
+    exponential,
+    gelu,
+    hard_sigmoid,
+    linear,
+    log_sigmoid,
+    mish,
     sigmoid,
     silu,
-    softmax,
     softplus,
     softsign,
+    squareplus,
     tanh,
+    tanh_shrink,
 )
-
-
-def linear(x: Any) -> Any:
-    """x."""
-    return x
-
-
-def elu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else ``alpha * (exp(x) - 1)``."""
-    return _elu(x, alpha)
-
-
-def gelu(x: Any, approximate: bool = False) -> Any:
-    """``x * P(X <= x)`` for a standard normal X; exact by default, as in Keras."""
-    return _gelu(x, approximate)
-
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        celu,
         elu,
+        exponential,
         gelu,
+        glu,
+        hard_shrink,
         hard_sigmoid,
+        hard_silu,
+        hard_tanh,
         leaky_relu,
         linear,
         log_sigmoid,
         log_softmax,
+        mish,
         relu,
         relu6,
+        rrelu,
         selu,
         sigmoid,
         silu,
+        soft_shrink,
         softmax,
         softplus,
         softsign,
+        sparse_plus,
+        sparse_sigmoid,
+        sparsemax,
+        squareplus,
         tanh,
+        tanh_shrink,
+        threshold,
     )
-} | {"swish": silu, "exponential": exponential}
+} | {"swish": silu, "hard_swish": hard_silu}
 """Every activation by name."""
+
+LAYERS: dict[str, type] = {}
+"""Layers that may stand where an activation is wanted, such as `LeakyReLU`: `chainrule.layers` enters them."""
 
 
 def get(identifier: Any) -> Callable[..., Any]:
-    """The activation of this name; None is linear; a function stands for itself.
+    """The activation of this name or config; None is linear; a function or a layer stands for itself.
 
     Example:
         >>> get("relu").__name__
         'relu'
     """
-    found: Callable[..., Any] = linear if identifier is None else registry.resolve("activation", identifier, FUNCTIONS)
+    if identifier is None:
+        return linear
+    found: Callable[..., Any] = registry.resolve("activation", identifier, {**LAYERS, **FUNCTIONS})
     return found
 
 
-def serialize(function: Callable[..., Any]) -> str:
-    """The name that `get` takes."""
-    return "exponential" if function is exponential else function.__name__
+def serialize(function: Callable[..., Any]) -> Any:
+    """The name, or the config of a layer, that `get` takes."""
+    return registry.describe(function)
 
 
 __all__ = [
+    "celu",
     "elu",
     "exponential",
     "gelu",
     "get",
+    "glu",
+    "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
     "leaky_relu",
     "linear",
     "log_sigmoid",
     "log_softmax",
+    "mish",
     "relu",
     "relu6",
+    "rrelu",
     "selu",
     "serialize",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]

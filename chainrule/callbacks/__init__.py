@@ -1,7 +1,38 @@
-"""Callbacks, by Keras's names: `callback` is the base, `monitors` watch a number."""
+"""Callbacks, by Keras's names. Reading order: `callback` (the base), `callback_list` (how they are called), then
 
-from chainrule.callbacks.callback import Callback, CallbackList
-from chainrule.callbacks.monitors import EarlyStopping, ModelCheckpoint
+`monitors` watch a number, `checkpoints` keep models and whole trainings in files, `rates` set the learning rate,
+`averages` swap weights, `loggers` and `tensorboard` tell of each epoch, `functions` makes one of functions.
+"""
+
+from chainrule.callbacks.averages import SwapEMAWeights
+from chainrule.callbacks.callback import Callback
+from chainrule.callbacks.callback_list import CallbackList
+from chainrule.callbacks.checkpoints import BackupAndRestore, ModelCheckpoint, Resume
+from chainrule.callbacks.functions import LambdaCallback
+from chainrule.callbacks.loggers import CSVLogger, JSONLinesLogger, ProgbarLogger, RemoteMonitor
+from chainrule.callbacks.monitors import EarlyStopping, MonitorCallback, ReduceLROnPlateau, TerminateOnNaN
+from chainrule.callbacks.rates import LearningRateFinder, LearningRateScheduler
+from chainrule.callbacks.tensorboard import TensorBoard
 from chainrule.training.history import History
 
-__all__ = ["Callback", "CallbackList", "EarlyStopping", "History", "ModelCheckpoint"]
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "JSONLinesLogger",
+    "LambdaCallback",
+    "LearningRateFinder",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "Resume",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

@@ -352,7 +352,7 @@ def build_program(graph: Graph, updates: Mapping[int, int]) -> Program:
     groups, home, dependencies = form_groups(graph, roots)
     in_place = _choose_in_place(graph, updates, groups, home, dependencies)
     ordered = _order(groups, dependencies)
-    return _Builder(graph, roots, home, updates, in_place).build(ordered)
+    return _Builder(graph, roots, groups, home, updates, in_place).build(ordered)
 
 
 def _choose_in_place(
@@ -450,6 +450,7 @@ class _Builder:
         self,
         graph: Graph,
         roots: set[Node],
+        groups: Sequence[Group],
         home: Mapping[Node, Group],
         updates: Mapping[int, int],
         in_place: Mapping[int, int],
@@ -461,14 +462,14 @@ class _Builder:
         self.rows: list[Row] = []
         self.outputs: list[int] = [-1] * len(graph.outputs)
         self.targets: dict[Node, list[int]] = {}  # buffers beside its own that a root is stored to
-        self.escapes = self._find_escapes()
+        self.escapes = self._find_escapes(groups)
         # Roots that replace a Variable's value only after everything else, from a buffer of their own.
         self.late = {graph.outputs[output] for output in updates if output not in in_place}
 
-    def _find_escapes(self) -> set[Node]:
+    def _find_escapes(self, groups: Sequence[Group]) -> set[Node]:
         """Roots that some other group, or a view within their own, reads from memory."""
         escapes: set[Node] = set()
-        for group in set(self.home.values()):
+        for group in groups:  # every part of a concatenate: `home` knows only the last
             escapes |= {read for read in group.reads if self.home.get(read) is not group}
         return escapes
 

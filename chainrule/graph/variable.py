@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +92,20 @@ class Variable:
                 got=format_shape(array.shape),
             )
         self._array[...] = array
+
+    def assign_add(self, value: object) -> None:
+        """Add to the value; what is added takes the Variable's dtype."""
+        self.assign(operator.add(self, value).astype(self.dtype.numpy))
+
+    def assign_sub(self, value: object) -> None:
+        """Subtract from the value; what is subtracted takes the Variable's dtype."""
+        self.assign(operator.sub(self, value).astype(self.dtype.numpy))
+
+    def __float__(self) -> float:
+        from chainrule.graph.tracing import current_trace
+
+        trace = current_trace()
+        return float(self._array if trace is None else trace.read(self))  # of a traced value there is no number
 
     def __repr__(self) -> str:
         return f"<Variable '{self.name}' {self.type}>"

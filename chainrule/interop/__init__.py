@@ -1,1 +1,1 @@
-"""Formats of others: `safetensors`."""
+"""Formats: `safetensors` (arrays), `archive` (files of members, written whole or not at all), `events` (TensorBoard)."""

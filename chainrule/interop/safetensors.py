@@ -13,12 +13,17 @@ import numpy as np
 from chainrule.errors import FileError
 
 _NAMES = {
+    "float16": "F16",
     "float32": "F32",
     "float64": "F64",
+    "int8": "I8",
+    "int16": "I16",
     "int32": "I32",
     "int64": "I64",
     "uint8": "U8",
+    "uint16": "U16",
     "uint32": "U32",
+    "uint64": "U64",
     "bool": "BOOL",
 }
 _DTYPES = {short: np.dtype(name) for name, short in _NAMES.items()}

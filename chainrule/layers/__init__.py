@@ -1,11 +1,100 @@
-"""Layers, by Keras's names. Reading order: `layer`, `core`, `shaping`."""
+"""Layers, by Keras's names.
 
-from chainrule.layers.core import Activation, Dense, Input, InputLayer
+Reading order: `layer`, `core`, `shaping`; `scaled`, `normalization`, `batch_normalization`; `regularization`;
+`preprocessing`, `categories`, `fingerprints`, `hashing`, `vocabulary`, `lookup`.
+"""
+
+from chainrule.layers.activation import ELU, LeakyReLU, PReLU, ReLU, RReLU, Softmax
+from chainrule.layers.batch_normalization import BatchNormalization
+from chainrule.layers.categories import CategoryEncoding, Discretization
+from chainrule.layers.core import (
+    Activation,
+    ActivityRegularization,
+    Dense,
+    Identity,
+    Input,
+    InputLayer,
+    Lambda,
+    Masking,
+)
+from chainrule.layers.einsum import EinsumDense
+from chainrule.layers.embedding import Embedding
+from chainrule.layers.hashing import HashedCrossing, Hashing
 from chainrule.layers.layer import Layer
-from chainrule.layers.shaping import Dropout, Flatten, Rescaling, Reshape
+from chainrule.layers.lookup import IntegerLookup, StringLookup
+from chainrule.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from chainrule.layers.normalization import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
+from chainrule.layers.preprocessing import Normalization, Rescaling
+from chainrule.layers.regularization import AlphaDropout, Dropout, GaussianDropout, GaussianNoise
+from chainrule.layers.shaping import Flatten, Permute, RepeatVector, Reshape
+from chainrule.layers.spectral_normalization import SpectralNormalization
 
 CLASSES: dict[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Activation, Dense, Dropout, Flatten, InputLayer, Rescaling, Reshape)
+    kind.__name__: kind
+    for kind in (
+        Activation,
+        ActivityRegularization,
+        Add,
+        AlphaDropout,
+        Average,
+        BatchNormalization,
+        CategoryEncoding,
+        Concatenate,
+        Dense,
+        Discretization,
+        Dot,
+        Dropout,
+        ELU,
+        EinsumDense,
+        Embedding,
+        Flatten,
+        GaussianDropout,
+        GaussianNoise,
+        GroupNormalization,
+        HashedCrossing,
+        Hashing,
+        Identity,
+        InputLayer,
+        IntegerLookup,
+        Lambda,
+        LayerNormalization,
+        LeakyReLU,
+        Masking,
+        Maximum,
+        Minimum,
+        Multiply,
+        Normalization,
+        PReLU,
+        Permute,
+        RMSNormalization,
+        RReLU,
+        ReLU,
+        RepeatVector,
+        Rescaling,
+        Reshape,
+        Softmax,
+        SpectralNormalization,
+        StringLookup,
+        Subtract,
+        UnitNormalization,
+    )
 }
 """Every layer by name: what a saved model may name."""
 
@@ -18,13 +107,59 @@ def known_layers() -> dict[str, type[Layer]]:
 __all__ = [
     "CLASSES",
     "Activation",
+    "ActivityRegularization",
+    "Add",
+    "AlphaDropout",
+    "Average",
+    "BatchNormalization",
+    "CategoryEncoding",
+    "Concatenate",
     "Dense",
+    "Discretization",
+    "Dot",
     "Dropout",
+    "ELU",
+    "EinsumDense",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "HashedCrossing",
+    "Hashing",
+    "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
+    "Lambda",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "RReLU",
+    "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Softmax",
+    "SpectralNormalization",
+    "StringLookup",
+    "Subtract",
+    "UnitNormalization",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
     "known_layers",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -1,8 +1,13 @@
-"""Dense layers and activations: linear units with weights and bias, and what follows them."""
+"""Dense layers and activations: linear units with weights and bias, and what follows them; and layers without weights
+that pass on, mask, or hand to a function what they are given."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from chainrule import activations, constraints, initializers, ops, registry, regularizers
 from chainrule.errors import ChainruleError
@@ -25,7 +30,8 @@ class InputLayer(Layer):
             )
         self.shape, self.dtype = dims, as_dtype(dtype)
         self.input_shape, self.built = dims, True
-        self.output = symbolic.make_symbolic(self, ArrayType(self.dtype, (symbolic.BATCH, *dims)))
+        array = symbolic.make_symbolic(self, ArrayType(self.dtype, (symbolic.BATCH, *dims)))
+        self._recorded.append((array, array))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (None, *self.shape)
@@ -45,14 +51,29 @@ def input_layer_of(array: Node) -> InputLayer:
     return layer
 
 
-def Input(shape: Any, dtype: Any = "float32", name: str | None = None) -> Node:
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+) -> Node:
     """A symbolic array: samples of this shape, however many. The first entry of a Sequential, or given to layers.
+
+    Args:
+        shape: of one sample.
+        batch_size: accepted for Keras's sake; any number of samples may come.
+        dtype: float32 by default; integers, such as pixels and categories, stay what they are.
+        batch_shape: the shape with the batch, ``(None, 784)``, in place of `shape`.
 
     Example:
         >>> Input((784,)).shape
         (batch, 784)
     """
-    return InputLayer(shape, dtype, name).output
+    if (shape is None) == (batch_shape is None):
+        raise ChainruleError("one of shape and batch_shape is needed", where="Input", got=(shape, batch_shape))
+    sample = tuple(batch_shape)[1:] if shape is None else shape
+    return InputLayer(sample, "float32" if dtype is None else dtype, name).output
 
 
 def as_float(x: Any) -> Any:
@@ -127,6 +148,9 @@ class Dense(Layer):
                 name="bias",
             )
 
+    def accepts(self, input_shape: Any) -> bool:
+        return len(input_shape) > 0 and bool(input_shape[-1] == self.kernel.shape[0])
+
     def call(self, x: Any) -> Any:
         precision = "bfloat16" if self.dtype_policy == "mixed_bfloat16" else None
         z = ops.matmul(as_float(x), self.kernel, precision)
@@ -169,3 +193,179 @@ class Activation(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class Identity(Layer):
+    """What it is given."""
+
+    supports_masking = True
+
+    def __init__(self, name: str | None = None, trainable: bool = True, dtype: str | None = None):
+        super().__init__(name, trainable, dtype=dtype)
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+class ActivityRegularization(Layer):
+    """What it is given, with ``l1 * sum(|x|) + l2 * sum(x**2)``, divided by the samples, added to the loss."""
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name, trainable, regularizers.L1L2(l1, l2), dtype)
+        self.l1, self.l2 = self.activity_regularizer.l1, self.activity_regularizer.l2
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "l1": self.l1, "l2": self.l2}
+
+
+class Masking(Layer):
+    """Marks the steps of a sequence whose numbers all are `mask_value` as not there, and sets them to zero.
+
+    Layers that follow hand the mask on or use it; in the loss such steps do not count.
+
+    Shapes: x (batch, steps, n), mask (batch, steps).
+
+    Example:
+        >>> Masking(-1.0)(np.array([[[1.0, -1.0], [-1.0, -1.0]]], "float32"))
+        array([[[ 1., -1.],
+                [ 0.,  0.]]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self, mask_value: float = 0.0, name: str | None = None, trainable: bool = True, dtype: str | None = None
+    ):
+        super().__init__(name, trainable, dtype=dtype)
+        self.mask_value = registry.require_number("Masking", "mask_value", mask_value, -np.inf, np.inf)
+
+    def call(self, x: Any) -> Any:
+        return ops.where(self.counted(x, keepdims=True), x, 0)
+
+    def counted(self, x: Any, keepdims: bool = False) -> Any:
+        """Whether some number of a step is not the mask's."""
+        return ops.any(ops.not_equal(x, self.mask_value), axis=-1, keepdims=keepdims)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return self.counted(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mask_value": self.mask_value}
+
+
+class Lambda(Layer):
+    """A function as a layer, for a step without weights.
+
+    A file holds the function's name and nothing of its code: to load a model, pass the function again by that name, as
+    in ``load_model(path, custom_objects={"double": double})``.
+
+    Args:
+        function: takes the input, and may take `training` and `mask`; or the name of one among the custom objects.
+        output_shape: the result's shape without the batch, or a function of the input's; worked out by default.
+        mask: the result's mask, or a function of the input and its mask; none by default.
+        arguments: further named arguments of the function.
+
+    Example:
+        >>> def double(x):
+        ...     return x + x
+        >>> Lambda(double)(np.ones((1, 2), "float32"))
+        array([[2., 2.]], dtype=float32)
+        >>> Lambda(double).get_config()["function"]
+        'double'
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | str,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name, trainable, dtype=dtype)
+        self.function = function_named(function)
+        shaped = function_named(output_shape) if isinstance(output_shape, str) else output_shape
+        self.given_output_shape = tuple(shaped) if isinstance(shaped, tuple | list) else shaped
+        self.mask = function_named(mask) if isinstance(mask, str) else mask
+        self.arguments = dict(arguments or {})
+        self.takes = named_arguments(self.function) & {"training", "mask"}
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        known = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: known[name] for name in self.takes})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.given_output_shape is None:
+            return super().compute_output_shape(input_shape)
+        if callable(self.given_output_shape):
+            return tuple(self.given_output_shape(input_shape))
+        return (None, *self.given_output_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        shape, mask = self.given_output_shape, self.mask
+        return {
+            **super().get_config(),
+            "function": name_of(self.function),
+            "output_shape": name_of(shape) if callable(shape) else list(shape) if shape is not None else None,
+            "mask": name_of(mask) if callable(mask) else np.asarray(mask).tolist() if mask is not None else None,
+            "arguments": self.arguments,
+        }
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name under which a function is saved."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def function_named(function: Any) -> Callable[..., Any]:
+    """A function, or the custom object of this name; nothing is ever imported or compiled.
+
+    Raises:
+        ChainruleError: for a name that no custom object has.
+    """
+    if callable(function):
+        return function  # type: ignore[no-any-return]
+    known = registry.custom_names()
+    if isinstance(function, str) and callable(known.get(function)):
+        return known[function]  # type: ignore[no-any-return]
+    raise ChainruleError(
+        f"the function {function!r} is not known",
+        where="Lambda",
+        expected="a function, or the name of a custom object",
+        got=repr(function),
+        fix=f"load the model with custom_objects={{{function!r}: …}}",
+    )
+
+
+def named_arguments(function: Callable[..., Any]) -> frozenset[str]:
+    """The names of a function's arguments; none where Python cannot tell."""
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return frozenset()

@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -74,12 +75,14 @@ class Layer(registry.Configured):
     ):
         self.given_name = name
         self.name = name or snake_case(type(self).__name__)
-        self.trainable = trainable
+        self._trainable = bool(trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = config.check_dtype_policy(dtype or config.dtype_policy(), f"{type(self).__name__}, dtype")
         self.built = False
         self.input_shape: Any = None
+        self._output_shape: Any = None
         self._own: list[Variable] = []
+        self._recorded: list[tuple[Any, Any]] = []  # symbolic inputs and outputs of each call on them
 
     # -- what subclasses write ------------------------------------------------------------------------------------
 
@@ -90,6 +93,10 @@ class Layer(registry.Configured):
         """The layer's formula; it may take `training` and `mask`."""
         raise NotImplementedError
 
+    def accepts(self, input_shape: Any) -> bool:
+        """Whether the weights fit inputs of another shape, given without the batch, than the one built for."""
+        return False
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The result's shape, ``(None, …)``: found by tracing `call` where a subclass does not say."""
         return map_leaves(lambda kind: shape_of(kind), symbolic.infer(self, map_shapes(open_type, input_shape)))
@@ -97,6 +104,17 @@ class Layer(registry.Configured):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the result."""
         return previous_mask if self.supports_masking else None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; what is set here is set in the layers within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self.sublayers:
+            layer.trainable = value
 
     # -- weights --------------------------------------------------------------------------------------------------
 
@@ -200,11 +218,27 @@ class Layer(registry.Configured):
     @property
     def output_shape(self) -> Any:
         """The shape of a result without the batch, once built."""
-        if self.input_shape is None:
-            return None
-        return map_shapes(
-            lambda shape: tuple(shape[1:]), self.compute_output_shape(map_shapes(with_batch, self.input_shape))
-        )
+        if self.input_shape is not None and self._output_shape is None:
+            shapes = self.compute_output_shape(map_shapes(with_batch, self.input_shape))
+            self._output_shape = map_shapes(lambda shape: tuple(shape[1:]), shapes)
+        return self._output_shape
+
+    @property
+    def input(self) -> Any:
+        """The symbolic array that the layer was called on first."""
+        return self._first_call()[0]
+
+    @property
+    def output(self) -> Any:
+        """What it gave then: a model can be made of it that ends at this layer."""
+        return self._first_call()[1]
+
+    def _first_call(self) -> tuple[Any, Any]:
+        if not self._recorded:
+            raise ChainruleError(
+                "the layer was not called on symbolic arrays", where=f"layer '{self.name}'", fix="call it on a cr.Input"
+            )
+        return self._recorded[0]
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build at the first shape, given without the batch; refuse another one later."""
@@ -214,7 +248,7 @@ class Layer(registry.Configured):
             if not self.built:
                 self.build(map_shapes(with_batch, input_shape))
                 self.input_shape, self.built = input_shape, True
-            elif self._variables:
+            elif self._variables and not self.accepts(input_shape):
                 raise ChainruleError(
                     "the input has another shape than the layer was built for",
                     expected=describe_shapes(self.input_shape),
@@ -232,8 +266,14 @@ class Layer(registry.Configured):
     def __call__(
         self, inputs: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any
     ) -> Any:
+        if "_own" not in vars(self):
+            raise ChainruleError(
+                "super().__init__() was not called", where=type(self).__name__, fix="call it first in your __init__"
+            )
         if symbolic.is_symbolic((inputs, others, options)):
-            return symbolic.record_call(self, (inputs, *others), options | given(training=training, mask=mask))
+            result = symbolic.record_call(self, (inputs, *others), options | given(training=training, mask=mask))
+            self._recorded.append((inputs, result))
+            return result
         inputs = map_leaves(as_data, inputs)
         self.ensure_built(map_leaves(lambda leaf: tuple(leaf.shape[1:]), inputs))
         training = _training.get() if training is None else bool(training)
@@ -342,8 +382,5 @@ def parts_of(value: Any) -> Iterator[Any]:
 
 
 def snake_case(name: str) -> str:
-    """``ReLU`` to ``re_lu``, as Keras names layers."""
-    letters = [
-        f"_{c.lower()}" if c.isupper() and at and not name[at - 1].isupper() else c.lower() for at, c in enumerate(name)
-    ]
-    return "".join(letters)
+    """``PReLU`` to ``p_re_lu``, ``RMSNormalization`` to ``rms_normalization``, as Keras names layers."""
+    return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import losses, metrics, ops, optimizers, registry
-from chainrule.autodiff.reverse import value_and_grad
+from chainrule import losses, ops, optimizers, registry
 from chainrule.callbacks import Callback, History
 from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError, unknown_name
@@ -25,13 +24,14 @@ from chainrule.graph.tree import flatten, map_leaves
 from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers import InputLayer, Layer, symbolic
-from chainrule.layers.layer import collect_penalties
+from chainrule.layers.layer import collect_penalties, parts_of
+from chainrule.metrics import Mean, Metric
 from chainrule.models import network, saving
 from chainrule.models.summary import format_summary
 from chainrule.runtime.profile import Profile
 from chainrule.training import feed as feeds
 from chainrule.training import loop, predicting
-from chainrule.training.nests import Output, is_list_of_arrays, split
+from chainrule.training.nests import Output, split
 from chainrule.training.objective import Objective
 from chainrule.training.prepare import prepare
 from chainrule.training.profiling import profile_training
@@ -42,7 +42,7 @@ class Watch:
     """Variables that a model's steps keep count in; they are no weights."""
 
     def __init__(self) -> None:
-        self.loss = metrics.Mean("loss")
+        self.loss = Mean("loss")
         self.first_bad_step = Variable(np.int32(-1), "first_bad_step", trainable=False)
         self.step_in_epoch = Variable(np.int32(0), "step_in_epoch", trainable=False)
         self.logs: dict[str, Variable] = {}  # of a `train_step` that returns its own
@@ -96,6 +96,7 @@ class Model(Layer):
         self.compile_arguments: dict[str, Any] = {}
         self.run_eagerly = False
         self.stop_training = False
+        self.training_run: Any = None  # the call of `fit` that is under way (`training/run.py`)
         self.executables: dict[Any, Any] = {}
         self.predictor: predicting.Predictor | None = None
         self.watch = Watch()
@@ -165,6 +166,10 @@ class Model(Layer):
             names = ["output"] if len(leaves) == 1 else [f"output_{place + 1}" for place in range(len(leaves))]
         return [Output(name, kind.shape[1:], kind.dtype, self.name) for name, kind in zip(names, leaves, strict=True)]
 
+    def layers_before(self, place: int) -> list[Layer]:
+        """The layers that give an output, the last first, as far as they are known and one follows the other."""
+        return self.network.layers_before(place) if self.network else []
+
     @property
     def output_names(self) -> list[str]:
         return [output.name for output in self.outputs]
@@ -186,7 +191,11 @@ class Model(Layer):
         return parts[0] if len(parts) == 1 else parts
 
     def build(self, input_shape: Any) -> None:
-        """Models build their layers when they are called."""
+        """Layers are built when they are called; here those in attributes get names of their own."""
+        taken = {layer.name for layer in self.sublayers if layer.given_name is not None}
+        for layer in self.sublayers:
+            if layer.given_name is None:
+                network.name_layer(layer, taken)
 
     def ensure_fits(self, x: Any) -> None:
         """Build for these arrays; refuse those that do not fit."""
@@ -305,9 +314,14 @@ class Model(Layer):
 
     @property
     def metrics(self) -> list[Any]:
-        """The running loss and the metrics."""
+        """The running loss and the metrics, those kept in attributes too."""
         found = [] if self.objective is None else [metric for _, _, metric in self.objective.metrics]
-        return [self.watch.loss, *(self.objective.trackers if self.objective else []), *found]
+        return [self.watch.loss, *(self.objective.trackers if self.objective else []), *found, *self.own_metrics]
+
+    @property
+    def own_metrics(self) -> list[Metric]:
+        """Metrics kept in attributes, for a training step of one's own."""
+        return [part for part in parts_of(list(vars(self).values())) if isinstance(part, Metric)]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -354,14 +368,13 @@ class Model(Layer):
         """One step of training on a batch ``(x, y, sample_weight)``. To be overridden: returned numbers become logs."""
         x, y, sample_weight = feeds.unpack(data)
 
-        def loss_of(variables: Any) -> Any:
+        def loss_of_batch() -> Any:
             predictions, loss = self.forward(x, y, sample_weight, training=True)
             return loss, (predictions, self._terms)
 
-        (loss, (predictions, self._terms)), gradients = value_and_grad(loss_of, has_aux=True)(
-            list(self.trainable_variables)
+        loss, (predictions, self._terms) = self.optimizer.minimize(
+            loss_of_batch, self.trainable_variables, has_aux=True
         )
-        self.optimizer.apply(gradients, self.trainable_variables)
         self.track(loss, x, y, predictions, sample_weight)
 
     def test_step(self, data: Any) -> Any:
@@ -380,8 +393,6 @@ class Model(Layer):
             predictions = self(x, training=training)
         self._penalties = penalties
         with scope("loss"):
-            if sample_weight is None:
-                sample_weight = predicted_masks(predictions)
             loss = self.compute_loss(x, y, predictions, sample_weight, training)
         self._penalties = []
         return predictions, loss
@@ -401,25 +412,29 @@ class Model(Layer):
         if not isinstance(logs, dict) or not logs:
             return
         for name, value in logs.items():
+            number = ops.cast(value, "float64")
             if name not in self.watch.logs:
-                self.watch.logs[name] = Variable(np.float64(0), name, trainable=False)
-            self.watch.logs[name].assign(ops.cast(value, "float64"))
+                self.watch.logs[name] = Variable(np.zeros(number.shape), name, trainable=False)
+            self.watch.logs[name].assign(number)
         if "loss" in logs:
             self.watch.note(logs["loss"])
 
     @property
     def metric_variables(self) -> list[Variable]:
-        return self.watch.variables + (self.objective.variables if self.objective else [])
+        own = [variable for metric in self.own_metrics for variable in metric.variables]
+        return self.watch.variables + (self.objective.variables if self.objective else []) + own
 
     def logs(self) -> dict[str, float]:
         """The running metrics by name, the loss last, as Keras prints them."""
         if self.watch.logs:
-            return {name: float(variable.numpy()) for name, variable in self.watch.logs.items()}
+            return {name: variable.numpy().tolist() for name, variable in self.watch.logs.items()}
         return self.objective.logs() | {"loss": float(self.watch.loss.result())}
 
     def reset_metrics(self) -> None:
         self.watch.reset()
         self.objective.reset()
+        for metric in self.own_metrics:
+            metric.reset_state()
 
     def take_bad_step(self) -> int:
         """The number of the first step whose loss was not finite, or -1; it is forgotten."""
@@ -497,7 +512,7 @@ class Model(Layer):
             feed = feeds.BatchFeed(self, loop.test_step, data, steps)
         else:
             feed = feeds.ArrayFeed(self, loop.test_step, prepare(self, x, y, sample_weight), size, steps)
-        watchers = loop.CallbackList(list(callbacks or []), self, {"steps": feed.steps, "verbose": verbose})
+        watchers = loop.CallbackList(callbacks, model=self, steps=feed.steps, verbose=verbose)
         logs = loop.test(self, feed, watchers)
         if verbose not in (0, "auto"):
             print(" - ".join(f"{name}: {value:.4f}" for name, value in logs.items()))
@@ -521,19 +536,21 @@ class Model(Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One step on these rows; returns loss and metrics of it."""
+        """One step on these rows; returns loss and metrics since `reset_metrics`, as Keras does."""
         self.require_compiled()
         data = prepare(self, x, y, sample_weight, class_weight)
-        self.reset_metrics()
         feeds.ArrayFeed(self, train_step, data, len(flatten(data)[0][0])).run(0, 1)
         loop.check_finite(self, 0)
         logs = self.logs()
         return logs if return_dict else as_results(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Loss and metrics of these rows."""
-        rows = len(flatten(x)[0][0]) if isinstance(x, dict) or is_list_of_arrays(x) else len(np.asarray(x))
-        return self.evaluate(x, y, rows, 0, sample_weight, return_dict=return_dict)
+        """Loss and metrics of these rows and those since `reset_metrics`, as Keras does."""
+        self.require_compiled()
+        data = prepare(self, x, y, sample_weight)
+        feeds.ArrayFeed(self, loop.test_step, data, len(flatten(data)[0][0])).run(0, 1)
+        logs = self.logs()
+        return logs if return_dict else as_results(logs)
 
     def train_executable(self, rows: int = 2) -> Any:
         """The compiled training step for float32 data, for printing."""
@@ -602,16 +619,6 @@ class Model(Layer):
     def load_weights(self, filepath: Any) -> None:
         """Read what `save_weights` wrote."""
         saving.load_weights(self, filepath)
-
-
-def predicted_masks(predictions: Any) -> Any:
-    """The masks that the predictions carry, as sample weights; None where none does."""
-    leaves, _ = flatten(predictions)
-    masks = [symbolic.mask_of(leaf) for leaf in leaves]
-    if all(mask is None for mask in masks):
-        return None
-    weights = [None if mask is None else ops.cast(mask, "float32") for mask in masks]
-    return weights[0] if len(weights) == 1 else weights
 
 
 def as_results(logs: dict[str, float]) -> Any:

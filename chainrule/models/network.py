@@ -90,6 +90,17 @@ class Network:
             for name, node, producer in zip(names, self.outputs, producers, strict=True)
         ]
 
+    def layers_before(self, place: int) -> list[Layer]:
+        """The layers that give an output, the last first, back to where there are several inputs or an operation."""
+        found: list[Layer] = []
+        node = self.outputs[place]
+        while node.primitive is symbolic.LAYER:
+            found.append(node.params["call"].layer)
+            if len(node.inputs) != 1:
+                break
+            node = node.inputs[0]
+        return found
+
     def get_config(self) -> dict[str, Any]:
         """The network as JSON."""
         numbers: dict[Node, int] = {node: place for place, node in enumerate(self.inputs)}
@@ -213,21 +224,29 @@ def name_layers(layers: list[Layer]) -> None:
     Raises:
         ChainruleError: where two were given the same.
     """
-    given = [layer.given_name for layer in layers if layer.given_name is not None]
-    for name in given:
-        if given.count(name) > 1:
-            raise ChainruleError("two layers have one name", where="the model", got=name)
-    taken = set(given)
+    taken: set[str] = set()
     for layer in layers:
         if layer.given_name is not None:
-            continue
-        base = layer.name.rstrip("0123456789").rstrip("_") if layer.name in taken else layer.name
-        name, number = layer.name, 0
-        while name in taken:
-            number += 1
-            name = f"{base}_{number}"
+            name_layer(layer, taken)
+    for layer in layers:
+        if layer.given_name is None:
+            name_layer(layer, taken)
+
+
+def name_layer(layer: Layer, taken: set[str]) -> None:
+    """Give a layer a name that is not taken, and take it."""
+    name, number = layer.name, 0
+    if name in taken and layer.given_name is not None:
+        raise ChainruleError("two layers have one name", where="the model", got=name)
+    base = name
+    if name in taken and name[-1].isdigit():
+        base = name.rstrip("0123456789").rstrip("_")
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    if name != layer.name:
         rename(layer, name)
-        taken.add(name)
+    taken.add(name)
 
 
 def rename(layer: Layer, name: str) -> None:

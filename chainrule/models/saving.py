@@ -1,15 +1,16 @@
-"""Models in files: a zip that holds `model.json` and the weights as safetensors. No code is ever loaded from one.
+"""Models in files: an archive of `model.json` and the Variables as safetensors. No code is ever loaded from one.
 
-A file is written beside its target, flushed, and put in its place in one move: a crash leaves the old or the new.
+model.json               the network, and what it was compiled with
+weights.safetensors      in order
+optimizer.safetensors    by name: steps done, moments, …
+counters.safetensors     of random draws, such as dropout's, in order
+training.…               within `fit`: where the training stands (`training/run.py`)
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,79 +21,43 @@ import numpy as np
 from chainrule import layers, losses, metrics, optimizers, registry
 from chainrule.errors import ChainruleError, FileError
 from chainrule.interop import safetensors
+from chainrule.interop.archive import (
+    assign_variables,
+    check_fit,
+    dump_variables,
+    name_variables,
+    read_archive,
+    write_archive,
+    write_file,
+)
+from chainrule.training.run import random_counters
 
 _FORMAT = "chainrule-model-1"
 
 
-def write_file(path: Any, contents: bytes) -> None:
-    """Put `contents` in the place of a file, whole or not at all.
-
-    Raises:
-        FileError: where the disk is full or the folder may not be written to; the old file stays.
-    """
-    target = Path(path)
-    temporary = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # as open() would have made it; mkstemp lets only the owner read
-        os.replace(temporary, target)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise FileError(
-            "the file could not be written",
-            where=str(target),
-            expected="a folder with room and permission",
-            got=error.strerror or str(error),
-            fix="free some space or choose another folder; the old file is as it was",
-        ) from None
-
-
 def save_model(model: Any, path: Any, overwrite: bool = True) -> None:
-    """Write network, weights, optimizer and compile arguments."""
-    if not overwrite and Path(path).exists():
-        raise FileError("the file exists", where=str(path), fix="pass overwrite=True, or choose another name")
+    """Write network, weights, optimizer, random counters and compile arguments; within `fit`, the position as well."""
+    refuse_existing(path, overwrite)
     model.require_built()
     description = {"format": _FORMAT, "class_name": type(model).__name__, "config": model.get_config()}
-    files = {"weights.safetensors": dump_weights(model)}
+    files = {"weights.safetensors": dump_variables(model.weights)}
     if model.optimizer is not None:
         description["compile"] = {
             "optimizer": registry.describe(model.optimizer),
             **{name: describe_nest(nest) for name, nest in model.compile_arguments.items()},
         }
-        state = {f"{place}": np.asarray(variable.memory) for place, variable in enumerate(model.optimizer.variables)}
-        files["optimizer.safetensors"] = safetensors.dump(state)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        # A fixed date, so that equal models are equal files.
-        for name, contents in {"model.json": json.dumps(description, indent=1).encode(), **files}.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), contents)
-    write_file(path, buffer.getvalue())
+        files["optimizer.safetensors"] = dump_variables(model.optimizer.variables)
+    files["counters.safetensors"] = dump_variables(random_counters(model))
+    run = getattr(model, "training_run", None)
+    if run is not None:
+        files |= run.position()
+    write_archive(path, {"model.json": json.dumps(description, indent=1).encode(), **files})
 
 
-def read_archive(path: Any) -> dict[str, bytes]:
-    """The members of a model file, each checked against its checksum."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except FileNotFoundError:
-        raise FileError("there is no such file", where=str(path), fix="check the path") from None
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise FileError(
-            "this is not a model, or it is damaged",
-            where=str(path),
-            expected="a file written by model.save",
-            got=str(error),
-            fix="use another copy of the file",
-        ) from None
+def refuse_existing(path: Any, overwrite: bool) -> None:
+    """Refuse a file that is there and may not be replaced."""
+    if not overwrite and Path(path).exists():
+        raise FileError("the file exists", where=str(path), fix="pass overwrite=True, or choose another name")
 
 
 def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
@@ -120,7 +85,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
         raise FileError("a part of the model is missing", where=where, got=str(error)) from None
     with registry.custom_object_scope(custom_objects):
         model = registry.resolve("model", {"class_name": kind, "config": config}, layers.known_layers())
-        assign_weights(model, weights, where)
+        check_fit(model.weights, weights, where, "weight")
+        assign_variables(model.weights, weights)
         if compile and "compile" in description:
             setup = description["compile"]
             model.compile(
@@ -130,13 +96,38 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
                 metrics=read_nest("metric", setup["metrics"], metrics.CLASSES),
                 weighted_metrics=read_nest("metric", setup.get("weighted_metrics"), metrics.CLASSES),
             )
-    if compile and "compile" in description:
-        model.optimizer.build(model.trainable_variables)
-        state = safetensors.load(files.get("optimizer.safetensors", safetensors.dump({})), where)
-        for place, variable in enumerate(model.optimizer.variables):
-            if str(place) in state and state[str(place)].shape == variable.shape:
-                variable.assign(state[str(place)])
+    if "counters.safetensors" in files:
+        counters = safetensors.load(files["counters.safetensors"], where)
+        check_fit(random_counters(model), counters, where, "counter")
+        assign_variables(random_counters(model), counters)
+    if compile and "optimizer.safetensors" in files:
+        restore_optimizer(model, safetensors.load(files["optimizer.safetensors"], where), where)
     return model
+
+
+def restore_optimizer(model: Any, arrays: Mapping[str, np.ndarray], where: str) -> None:
+    """Give the optimizer its Variables' values.
+
+    Of a model that was saved before its first step, the file has none of those kept beside weights; and it may have
+    some of weights that are no longer trained.
+
+    Raises:
+        FileError: where the file has others than the optimizer.
+    """
+    before = name_variables(model.optimizer.variables)
+    model.optimizer.build(model.trainable_variables)
+    found = before if set(arrays) == set(before) else name_variables(model.optimizer.variables)
+    for name, variable in found.items():
+        if name not in arrays or arrays[name].shape != variable.shape:
+            raise FileError(
+                f"the optimizer's '{name}' does not fit",
+                where=where,
+                expected=variable.shape,
+                got=arrays[name].shape if name in arrays else "none of this name",
+                fix="pass compile=False, and compile anew",
+            )
+    for name, variable in found.items():
+        variable.assign(arrays[name])
 
 
 def describe_nest(nest: Any) -> Any:
@@ -161,47 +152,20 @@ def read_nest(kind: str, nest: Any, table: Mapping[str, Any]) -> Any:
     return registry.resolve(kind, nest, table) if isinstance(nest, dict) else nest
 
 
-def dump_weights(model: Any) -> bytes:
-    """A model's weights as safetensors, in order; a name that was there before gets a number."""
-    arrays: dict[str, np.ndarray] = {}
-    for weight in model.weights:
-        name, number = weight.name, 0
-        while name in arrays:
-            number += 1
-            name = f"{weight.name}_{number}"
-        arrays[name] = weight.memory
-    return safetensors.dump(arrays)
-
-
 def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
     """Write the weights alone."""
-    if not overwrite and Path(path).exists():
-        raise FileError("the file exists", where=str(path), fix="pass overwrite=True, or choose another name")
-    write_file(path, dump_weights(model))
+    refuse_existing(path, overwrite)
+    write_file(path, dump_variables(model.weights))
 
 
 def load_weights(model: Any, path: Any) -> None:
-    """Read what `save_weights` wrote, or the weights of a saved model."""
+    """Read what `save_weights` wrote, or the weights of a saved model or a backup; names may differ."""
     try:
         contents = Path(path).read_bytes()
     except OSError as error:
         raise FileError("the file cannot be read", where=str(path), got=error.strerror) from None
     if zipfile.is_zipfile(io.BytesIO(contents)):
         contents = read_archive(path).get("weights.safetensors", b"")
-    assign_weights(model, safetensors.load(contents, str(path)), str(path))
-
-
-def assign_weights(model: Any, weights: Mapping[str, np.ndarray], where: str) -> None:
-    """Give each Variable the array of its place; names may differ, number and shapes may not."""
-    if len(weights) != len(model.weights):
-        raise FileError("another number of weights", where=where, expected=len(model.weights), got=len(weights))
-    for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
-        if variable.shape != array.shape:
-            raise FileError(
-                f"the weight '{name}' has another shape",
-                where=where,
-                expected=f"{variable.name} {variable.shape}",
-                got=array.shape,
-            )
-    for variable, array in zip(model.weights, weights.values(), strict=True):
-        variable.assign(array)
+    weights = safetensors.load(contents, str(path))
+    check_fit(model.weights, weights, str(path), "weight")
+    assign_variables(model.weights, weights)

@@ -13,7 +13,7 @@ from chainrule.graph.tree import flatten
 from chainrule.layers import InputLayer, Layer
 from chainrule.layers.core import input_layer_of
 from chainrule.models.model import Model
-from chainrule.models.network import name_layers
+from chainrule.models.network import name_layer
 from chainrule.training.nests import Output
 
 
@@ -33,6 +33,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True):
         self._stack: list[Layer] = []
+        self._taken: set[str] = set()  # names
         self.input_layer: InputLayer | None = None
         super().__init__(name=name, trainable=trainable)
         for layer in layers or []:
@@ -59,12 +60,8 @@ class Sequential(Model):
                 raise ChainruleError("an Input comes first and once", where=f"model '{self.name}'", got=layer.name)
             self.input_layer = layer
             return
+        name_layer(layer, self._taken)
         self._stack.append(layer)
-        try:
-            name_layers(self._stack)
-        except ChainruleError:
-            self._stack.pop()
-            raise
         if self.input_layer is not None:
             before = self._stack[-2].output_shape if len(self._stack) > 1 else self.input_layer.shape
             layer.ensure_built(before)
@@ -74,7 +71,9 @@ class Sequential(Model):
         """Take the top layer off."""
         self.forget_code()
         self._outputs = []
-        return self._stack.pop()
+        layer = self._stack.pop()
+        self._taken.remove(layer.name)
+        return layer
 
     def build(self, input_shape: Any) -> None:
         """Build for inputs of this shape, the batch first."""
@@ -115,6 +114,9 @@ class Sequential(Model):
             last = self._stack[-1]
             self._outputs = [Output(last.name, tuple(last.output_shape), float32, last.name)]
         return self._outputs
+
+    def layers_before(self, place: int) -> list[Layer]:
+        return self._stack[::-1]
 
     def input_kinds(self) -> list[tuple[tuple[int, ...], Any]]:
         self.require_built()

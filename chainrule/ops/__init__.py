@@ -8,6 +8,7 @@ at once; on traced values it records a node. Reading order: `elementwise`, `redu
 from chainrule.ops import operators
 from chainrule.ops.contraction import (
     dot,
+    einsum,
     matmul,
     outer,
     tensordot,
@@ -163,6 +164,7 @@ __all__ = [
     "dim_size",
     "divide",
     "dot",
+    "einsum",
     "elu",
     "equal",
     "erf",

@@ -173,3 +173,83 @@ def outer(x: Any, y: Any) -> Any:
     """``x[i] * y[j]`` for all i and j."""
     a, b = promoted("outer", (x, y)) if np.shape(x) == np.shape(y) else (as_operand(x), as_operand(y))
     return multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))
+
+
+def einsum(subscripts: str, *operands: Any, precision: str | None = None) -> Any:
+    """Einstein's summation of one or two arrays: products summed over the letters that the result does not name.
+
+    Args:
+        subscripts: a letter an axis, as ``"abc,cd->abd"``; ``...`` stands for any number of axes.
+        precision: of the products, as in `matmul`.
+
+    Raises:
+        ChainruleError: where letters and axes do not fit, a letter is twice in one operand, or has two sizes.
+
+    Example:
+        >>> einsum("ij,j->i", np.eye(2), np.array([3.0, 4.0]))
+        array([3., 4.])
+    """
+    arrays = [as_operand(operand) for operand in operands]
+    terms, result = _letters_of(subscripts, [len(array.shape) for array in arrays])
+    sizes: dict[str, Any] = {}
+    for letters, array in zip(terms, arrays, strict=True):
+        for letter, size in zip(letters, array.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise ChainruleError(f"axis '{letter}' has two sizes", where="einsum", expected=sizes[letter], got=size)
+    if len(arrays) == 1:
+        array, letters = _sum_out(arrays[0], terms[0], result)
+        return transpose(array, [letters.index(letter) for letter in result])
+    a, b = _one_float_type(*arrays)
+    a, first = _sum_out(a, terms[0], result + terms[1])
+    b, second = _sum_out(b, terms[1], result + terms[0])
+    shared = [letter for letter in result if letter in first and letter in second]
+    left = [letter for letter in result if letter in first and letter not in second]
+    right = [letter for letter in result if letter in second and letter not in first]
+    inner = [letter for letter in second if letter in first and letter not in result]
+
+    def sizes_of(letters: list[str]) -> tuple[Any, ...]:
+        return tuple(sizes[letter] for letter in letters)
+
+    lead, rows, columns, depth = sizes_of(shared), sizes_of(left), sizes_of(right), sizes_of(inner)
+    a = transpose(a, [first.index(letter) for letter in [*shared, *left, *inner]])
+    b = transpose(b, [second.index(letter) for letter in [*shared, *inner, *right]])
+    a = reshape(a, (*lead, multiply_dims(rows), multiply_dims(depth)))
+    b = reshape(b, (*lead, multiply_dims(depth), multiply_dims(columns)))
+    product = reshape(_product(a, b, False, False, precision), (*lead, *rows, *columns))
+    found = [*shared, *left, *right]
+    return transpose(product, [found.index(letter) for letter in result])
+
+
+def _letters_of(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result; the axes that ``...`` stands for get digits."""
+    given, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms = given.split(",")
+    if len(terms) != len(ranks) or len(ranks) not in (1, 2) or not arrow:
+        raise ChainruleError(
+            "the subscripts do not fit",
+            where="einsum",
+            expected="one or two operands, '->' and the result",
+            got=f"{subscripts!r} for {len(ranks)} operands",
+        )
+    widths = {rank - len(term.replace("...", "")) for term, rank in zip(terms, ranks, strict=True) if "..." in term}
+    if len(widths) > 1 or min(widths, default=0) < 0:
+        raise ChainruleError("'...' does not fit the axes", where="einsum", expected=subscripts, got=f"ranks {ranks}")
+    elided = "".join(str(place) for place in range(max(widths, default=0)))
+    terms, result = [term.replace("...", elided) for term in terms], result.replace("...", elided)
+    for term, rank in zip(terms, ranks, strict=True):
+        if len(term) != rank or len(set(term)) != len(term):
+            raise ChainruleError(
+                "an operand needs one letter an axis, each once", where="einsum", expected=f"{rank} letters", got=term
+            )
+    if len(set(result)) != len(result) or not set(result) <= set("".join(terms)):
+        raise ChainruleError("the result needs letters of the operands", where="einsum", expected=terms, got=result)
+    return terms, result
+
+
+def _sum_out(array: Any, letters: str, wanted: str) -> tuple[Any, str]:
+    """An array without the axes that nothing else names, and the letters that are left."""
+    from chainrule.ops.reduction import sum as sum_
+
+    axes = tuple(axis for axis, letter in enumerate(letters) if letter not in wanted)
+    kept = "".join(letter for letter in letters if letter in wanted)
+    return (sum_(array, axes) if axes else array), kept

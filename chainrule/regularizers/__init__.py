@@ -89,7 +89,7 @@ class OrthogonalRegularizer(Regularizer):
         if len(x.shape) != 2:
             raise ChainruleError("not a matrix", where="OrthogonalRegularizer", expected="2 axes", got=x.shape)
         vectors = x if self.mode == "rows" else ops.transpose(x)
-        length = ops.sqrt(ops.maximum(ops.sum(ops.square(vectors), axis=1, keepdims=True), 1e-12))
+        length = ops.sqrt(ops.maximum(ops.sum(ops.square(vectors), axis=1, keepdims=True), 1e-14))
         unit = ops.divide(vectors, length)
         products = ops.matmul(unit, ops.transpose(unit))
         size = int(vectors.shape[0])
@@ -107,6 +107,7 @@ CLASSES: dict[str, type[Regularizer]] = {
     "L2": L2,
     "l2": L2,
     "L1L2": L1L2,
+    "l1l2": L1L2,
     "l1_l2": L1L2,
     "OrthogonalRegularizer": OrthogonalRegularizer,
     "orthogonal_regularizer": OrthogonalRegularizer,

@@ -6,7 +6,7 @@ generator, a data loader, a `PyDataset`; every batch is checked when it comes, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from chainrule.errors import DataError
 from chainrule.graph.tree import flatten
 from chainrule.training.prepare import Data, prepare
 from chainrule.training.step import record
+from chainrule.utils.dataset import PyDataset
+
+Order = Callable[[int], Any]
+"""What draws the order of a turn through the data, by the turn's number; of None, there is no order."""
 
 
 def executable_for(model: Any, step: Any, data: Data) -> Any:
@@ -43,8 +47,9 @@ class ArrayFeed:
         self.executable = executable_for(model, step, data)
         self.order = np.arange(self.rows, dtype=np.int32)
 
-    def begin(self, generator: Any = None) -> None:
-        """A new epoch, in an order drawn from `generator` where there is one."""
+    def begin(self, epoch: int = 0, order: Order | None = None) -> None:
+        """A new epoch, its rows in an order where one is drawn."""
+        generator = None if order is None else order(epoch)
         if generator is not None:
             self.order = generator.permutation(self.rows).astype(np.int32)
 
@@ -52,6 +57,23 @@ class ArrayFeed:
         """Run steps from step `done`; how many there were."""
         self.executable.run_steps([*self.leaves, self.order], batch_size=self.batch_size, first=done, count=count)
         return count
+
+    def end(self) -> None:
+        """The epoch is over."""
+
+    def pass_over(self) -> None:
+        """An epoch that was trained before."""
+
+    def taken(self, done: int) -> int:
+        """How many batches would have to be taken again to come here: any row can be reached at once."""
+        return 0
+
+    def skip(self, count: int) -> None:
+        """Take batches that were trained before."""
+
+    def describe(self) -> dict[str, Any]:
+        """What must be equal for a place in an epoch to mean the same."""
+        return {"rows": self.rows, "batch_size": self.batch_size}
 
 
 class BatchFeed:
@@ -69,26 +91,78 @@ class BatchFeed:
         self.given_steps = None if steps is None else check_count(f"{name}steps", steps)
         self.is_iterator = iter(batches) is batches if hasattr(batches, "__iter__") else False
         self.iterator: Iterator[Any] | None = None
-        self.ended = False
+        self.held: list[Any] = []  # a batch that was looked at before its time
+        self.turn, self.count = 0, 0  # turns begun, batches taken
+        self.draw_order: Order | None = None
 
     @property
     def steps(self) -> int | None:
         """Steps an epoch, where they are known."""
         if self.given_steps is not None:
             return self.given_steps
-        return len(self.batches) if hasattr(self.batches, "__len__") else None
+        return count_batches(self.batches)
 
-    def begin(self, generator: Any = None) -> None:
-        if self.iterator is None or not self.is_iterator and self.given_steps is None:
-            self.iterator = iterate(self.batches)
-        self.ended = False
+    @property
+    def lasts(self) -> bool:
+        """Whether the next epoch takes up the iterator where this one leaves it."""
+        return self.is_iterator or self.given_steps is not None
+
+    def begin(self, epoch: int = 0, order: Order | None = None) -> None:
+        """A new epoch: a new turn, unless the last one goes on."""
+        self.tell("on_epoch_begin")
+        self.draw_order = order
+        if self.iterator is None or not self.lasts:
+            self.turn = 0 if self.lasts else epoch
+            self.begin_turn()
+            self.count = 0
+
+    def begin_turn(self) -> None:
+        generator = None if self.draw_order is None else self.draw_order(self.turn)
+        self.iterator = iterate(self.batches, generator)
+        self.turn += 1
+
+    def end(self) -> None:
+        """The epoch is over."""
+        self.tell("on_epoch_end")
+
+    def pass_over(self) -> None:
+        """An epoch that was trained before: a data set that changes between epochs is told of it."""
+        self.tell("on_epoch_begin")
+        self.tell("on_epoch_end")
+
+    def tell(self, hook: str) -> None:
+        if isinstance(self.batches, PyDataset):
+            getattr(self.batches, hook)()
+
+    def taken(self, done: int) -> int:
+        """How many batches would have to be taken again to come here."""
+        return self.count if self.lasts else done
+
+    def skip(self, count: int) -> None:
+        """Take batches that were trained before; build all that the next one needs."""
+        known = None
+        for done in range(count):
+            known = self.next_batch(done)
+        if count == 0:
+            assert self.iterator is not None
+            known = next(self.iterator, None)
+            self.held = [] if known is None else [known]
+        if known is not None:
+            executable_for(self.model, self.step, self.prepare(known, count))
+
+    def describe(self) -> dict[str, Any]:
+        """What must be equal for a place among the batches to mean the same."""
+        return {"steps": self.steps}
+
+    def prepare(self, batch: Any, done: int) -> Data:
+        return prepare(self.model, *unpack(batch), self.class_weight, prefix=f"{self.name}batch {done}, ")
 
     def run(self, done: int, count: int) -> int:
         """Run one step on the next batch; 0 where there is none."""
         batch = self.next_batch(done)
         if batch is None:
             return 0
-        data = prepare(self.model, *unpack(batch), self.class_weight, prefix=f"{self.name}batch {done}, ")
+        data = self.prepare(batch, done)
         leaves = flatten(data)[0]
         rows = len(leaves[0])
         executable = executable_for(self.model, self.step, data)
@@ -96,30 +170,44 @@ class BatchFeed:
         return 1
 
     def next_batch(self, done: int) -> Any:
+        """The next batch; None where the turn, and so the epoch, is over."""
+        if self.held:
+            self.count += 1
+            return self.held.pop()
         assert self.iterator is not None
-        try:
-            return next(self.iterator)
-        except StopIteration:
-            if self.given_steps is None:
-                self.ended = True
-                return None
-        if not self.is_iterator:  # shorter than an epoch: from the beginning again
-            self.iterator = iterate(self.batches)
-            try:
-                return next(self.iterator)
-            except StopIteration:
-                pass
-        raise DataError(
-            "the generator ended early",
-            where=f"{self.name or 'x, '}batch {done}",
-            expected=f"{self.given_steps} batches an epoch",
-            got=done,
-            fix="let it go on for ever, or give fewer steps; what was trained so far is kept",
-        )
+        found = next(self.iterator, None)
+        if found is None and self.given_steps is None:
+            return None
+        if found is None and not self.is_iterator:  # shorter than an epoch: from the beginning again
+            self.begin_turn()
+            found = next(self.iterator, None)
+        if found is None:
+            raise DataError(
+                "the generator ended early",
+                where=f"{self.name or 'x, '}batch {done}",
+                expected=f"{self.given_steps} batches an epoch",
+                got=done,
+                fix="let it go on for ever, or give fewer steps; what was trained so far is kept",
+            )
+        self.count += 1
+        return found
 
 
-def iterate(batches: Any) -> Iterator[Any]:
-    """A turn through batches; those that are reached by number are asked one after the other."""
+def count_batches(batches: Any) -> int | None:
+    """How many batches there are, where that is known."""
+    if isinstance(batches, PyDataset):
+        return batches.num_batches
+    return len(batches) if hasattr(batches, "__len__") else None
+
+
+def iterate(batches: Any, generator: Any = None) -> Iterator[Any]:
+    """A turn through batches; those that are reached by number are asked one after the other.
+
+    Args:
+        generator: draws the order of a `PyDataset`'s batches.
+    """
+    if isinstance(batches, PyDataset) and generator is not None and batches.num_batches is not None:
+        return batches.in_order(generator.permutation(batches.num_batches))
     if hasattr(batches, "__iter__"):
         return iter(batches)
     return (batches[place] for place in range(len(batches)))

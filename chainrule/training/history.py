@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chainrule.callbacks.callback import Callback
+from typing import Any
+
+from chainrule.callbacks.callback import Callback, Logs
 
 
 class History(Callback):
@@ -13,7 +15,16 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.history, self.epoch = state["history"], state["epoch"]

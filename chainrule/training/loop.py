@@ -1,6 +1,6 @@
 """The training loop: epochs of steps in native code, with a return to Python about every 50 ms.
 
-In between come the progress line, callbacks and Ctrl-C, which therefore always finds whole steps.
+In between come the callbacks, the progress line among them, and Ctrl-C, which therefore always finds whole steps.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule import seeds
-from chainrule.callbacks.callback import Callback, CallbackList
+import numpy as np
+
+from chainrule.callbacks.callback import Callback
+from chainrule.callbacks.callback_list import CallbackList
 from chainrule.data.arrays import check_count
 from chainrule.errors import DataError, NonFiniteLossError
 from chainrule.training.feed import ArrayFeed, BatchFeed, is_iterable_of_batches
 from chainrule.training.history import History
 from chainrule.training.prepare import prepare, split_validation
-from chainrule.training.progress import Progress
+from chainrule.training.run import Run
 from chainrule.training.step import test_step, train_step
 
 _CHUNK_SECONDS = 0.05
@@ -51,30 +53,54 @@ def fit(
         model, x, y, size, sample_weight, class_weight, validation_split, validation_data, steps_per_epoch,
         validation_steps, validation_batch_size,
     )  # fmt: skip
-    history = History()
     watchers = CallbackList(
-        [history, *(callbacks or [])], model, {"epochs": epochs, "steps": feed.steps, "verbose": verbose}
-    )
-    progress = Progress(1 if verbose == "auto" else int(verbose), epochs)
-    generator = seeds.generator() if shuffle else None
-    model.stop_training = False
-    watchers.call("on_train_begin")
+        callbacks, add_history=True, add_progbar=verbose != 0, model=model, epochs=epochs, steps=feed.steps,
+        verbose=verbose,
+    )  # fmt: skip
+    run = Run(model, feed, watchers, initial_epoch, shuffle, validation is not None)
+    outer, model.training_run = model.training_run, run
+    model.stop_training, model.history = False, watchers.history
     try:
-        for epoch in range(initial_epoch, epochs):
-            watchers.call("on_epoch_begin", epoch)
-            progress.begin(epoch, feed.steps)
-            train_epoch(model, feed, epoch, watchers, progress, generator)
+        watchers.on_train_begin()
+        logs = train_epochs(model, run, watchers, epochs, validation, validation_freq)
+        watchers.on_train_end(logs)
+    except BaseException as error:
+        watchers.on_train_abort(error)
+        raise
+    finally:
+        model.training_run = outer
+    return watchers.history
+
+
+def train_epochs(
+    model: Any, run: Run, watchers: CallbackList, epochs: int, validation: Feed | None, validation_freq: Any
+) -> dict[str, float]:
+    """All epochs, from where the run stands; what the last one logged."""
+    logs: dict[str, float] = {}
+    try:
+        for epoch in range(run.epoch, epochs):
+            if model.stop_training:
+                break
+            run.begin_epoch(epoch)
+            watchers.on_epoch_begin(epoch)
+            run.settle()
+            train_epoch(model, run, watchers)
             logs = model.logs()
             if validation is not None and is_due(validation_freq, epoch):
                 tested = test(model, validation, watchers)
                 logs.update({f"val_{name}": value for name, value in tested.items()})
-            progress.end(logs)
-            watchers.call("on_epoch_end", epoch, logs)
-            if model.stop_training:
-                break
+            run.end_epoch()
+            watchers.on_epoch_end(epoch, logs)
     finally:
-        watchers.call("on_train_end")
-    return history
+        finish_weights(model, epochs)
+    return logs
+
+
+def finish_weights(model: Any, epochs: int) -> None:
+    """Let an optimizer that averages weights put the averages in their place; before the first step there are none."""
+    finalize = getattr(model.optimizer, "finalize_variable_values", None)
+    if finalize is not None and epochs > 0 and int(np.asarray(model.optimizer.iterations)) > 0:
+        finalize(model.trainable_weights)
 
 
 def make_feeds(
@@ -125,27 +151,25 @@ def is_due(freq: Any, epoch: int) -> bool:
     return epoch + 1 in freq if isinstance(freq, list | tuple | set) else (epoch + 1) % freq == 0
 
 
-def train_epoch(model: Any, feed: Feed, epoch: int, watchers: CallbackList, progress: Progress, generator: Any) -> None:
-    """All steps of an epoch."""
-    feed.begin(generator)
-    model.reset_metrics()
-    done, chunk = 0, 1
-    while feed.steps is None or done < feed.steps:
-        left = chunk if feed.steps is None else min(chunk, feed.steps - done)
-        count = 1 if watchers.watch_batches else left
-        if watchers.watch_batches:
-            watchers.call("on_train_batch_begin", done)
+def train_epoch(model: Any, run: Run, watchers: CallbackList) -> None:
+    """The steps of an epoch, from where the run stands."""
+    feed, chunk = run.feed, 1
+    while feed.steps is None or run.done < feed.steps:
+        count = min(chunk, watchers.batches_until_call(run.batches))
+        if feed.steps is not None:
+            count = min(count, feed.steps - run.done)
+        watchers.on_train_batch_begin(run.done)
         began = time.perf_counter()
-        count = feed.run(done, count)
+        count = feed.run(run.done, count)
         if count == 0:
             break
         chunk = max(1, int(count * _CHUNK_SECONDS / max(time.perf_counter() - began, 1e-6)))
-        done += count
-        check_finite(model, epoch)
-        if watchers.watch_batches:
-            watchers.call("on_train_batch_end", done - 1, model.logs())
-        progress.update(done, model.logs())
-        if model.stop_training and watchers.watch_batches:
+        run.done, run.batches = run.done + count, run.batches + count
+        if not watchers.takes_bad_steps:
+            check_finite(model, run.epoch)
+        if watchers.listens("on_train_batch_end"):
+            watchers.on_train_batch_end(run.done - 1, model.logs())
+        if model.stop_training:
             break
 
 
@@ -163,27 +187,27 @@ def check_finite(model: Any, epoch: int) -> None:
 
 def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[str, float]:
     """Loss and metrics over a feed; the running ones of training stay as they are."""
-    kept = [variable.numpy() for variable in model.metric_variables]
+    watchers = CallbackList() if watchers is None else watchers
+    kept = [(variable, variable.numpy()) for variable in model.metric_variables]
     model.reset_metrics()
-    watching = watchers is not None and watchers.watch_tests
-    if watchers is not None:
-        watchers.call("on_test_begin")
+    watching = watchers.listens("on_test_batch_begin") or watchers.listens("on_test_batch_end")
+    watchers.on_test_begin()
     try:
         feed.begin()
         done = 0
         while feed.steps is None or done < feed.steps:
-            if watching and watchers is not None:
-                watchers.call("on_test_batch_begin", done)
+            if watching:
+                watchers.on_test_batch_begin(done)
             count = feed.run(done, 1 if watching or feed.steps is None else feed.steps - done)
             if count == 0:
                 break
             done += count
-            if watching and watchers is not None:
-                watchers.call("on_test_batch_end", done - 1, model.logs())
+            if watching:
+                watchers.on_test_batch_end(done - 1, model.logs())
+        feed.end()
         logs: dict[str, float] = model.logs()
     finally:
-        for variable, value in zip(model.metric_variables, kept, strict=False):
+        for variable, value in kept:
             variable.assign(value)
-    if watchers is not None:
-        watchers.call("on_test_end", logs)
+    watchers.on_test_end(logs)
     return logs

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from chainrule import losses, metrics, ops
 from chainrule.errors import ChainruleError
 from chainrule.graph.tree import flatten
@@ -37,7 +39,7 @@ class Objective:
         self.outputs: list[Output] = []
         self.losses: list[losses.Loss | None] = []
         self.weights: list[float] = []
-        self.trackers: list[metrics.Metric] = []
+        self.trackers: list[metrics.Mean] = []
         self.metrics: list[tuple[int, bool, metrics.Metric]] = []  # output, whether weighted, metric
         for identifier in flatten(loss)[0]:
             losses.get(identifier)  # refuses unknown names now
@@ -48,12 +50,12 @@ class Objective:
 
     def meet(self, outputs: Sequence[Output]) -> None:
         """Match losses to outputs, once these are known."""
-        if self.losses:
+        if self.outputs:
             return
         names = [output.name for output in outputs]
         given = self.given["loss"]
         chosen = [given] * len(names) if not isinstance(given, list | tuple | dict) else split("loss", given, names)
-        if all(loss is None for loss in chosen):
+        if given is not None and all(loss is None for loss in chosen):
             raise ChainruleError(
                 "no output has a loss", where="compile", expected=f"one for {', '.join(names)}", got=given
             )
@@ -84,9 +86,20 @@ class Objective:
                 for identifier in of_output if isinstance(of_output, list | tuple) else [of_output]:
                     output = self.outputs[place]
                     metric = metrics.resolve(identifier, self.losses[place], shape, ("batch", *output.shape))  # type: ignore[arg-type]
-                    if len(names) > 1 and isinstance(identifier, str):
-                        metric.name = f"{output.name}_{metric.name}"
+                    prefix = f"{output.name}_" if len(names) > 1 and isinstance(identifier, str) else ""
+                    metric.name = self._free_name(prefix, metric.name, kind == "weighted")
                     self.metrics.append((place, kind == "weighted", metric))
+
+    def _free_name(self, prefix: str, name: str, weighted: bool) -> str:
+        """The name that a metric has in logs: that of another is not taken twice."""
+        taken = [metric.name for _, _, metric in self.metrics]
+        if weighted and prefix + name in taken:
+            name = f"weighted_{name}"
+        number, free = 0, prefix + name
+        while free in taken:
+            number += 1
+            free = f"{prefix}{name}_{number}"
+        return free
 
     def split_predictions(self, predictions: Any) -> list[Any]:
         return split("predictions", predictions, [output.name for output in self.outputs])
@@ -131,9 +144,15 @@ class Objective:
         parts = [*self.trackers, *(metric for _, _, metric in self.metrics)]
         return [variable for part in parts for variable in part.variables]
 
-    def logs(self) -> dict[str, float]:
-        """The running values by name."""
-        found = {metric.name: float(metric.result()) for _, _, metric in self.metrics}
+    def logs(self) -> dict[str, Any]:
+        """The running values by name: numbers, and a list where a metric has several."""
+        found: dict[str, Any] = {}
+        for _, _, metric in self.metrics:
+            value = metric.result()
+            parts = value if isinstance(value, dict) else {metric.name: value}
+            for name, part in parts.items():
+                array = np.asarray(part)
+                found[name] = array.item() if array.size == 1 else array.tolist()
         return found | {
             tracker.name: float(tracker.result())
             for tracker, loss in zip(self.trackers, self.losses if self.trackers else [], strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
-from chainrule.callbacks.callback import CallbackList
+from chainrule.callbacks.callback_list import CallbackList
 from chainrule.data.arrays import check_array, check_count
 from chainrule.errors import DataError
 from chainrule.graph.tracing import TracedFunction, trace
@@ -114,7 +114,7 @@ def predict(
     found = model.predictor
     if batch_size is None and not callbacks and found is not None and found.takes(x):
         return found.few(x)
-    watchers = CallbackList(list(callbacks or []), model, {"steps": steps})
+    watchers = CallbackList(callbacks, model=model, steps=steps)
     if is_iterable_of_batches(x):
         batches: Iterator[Any] = (unpack(batch)[0] for batch in itertools.islice(iterate(x), steps))
         return run_batches(model, batches, watchers)

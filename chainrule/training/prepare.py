@@ -16,6 +16,7 @@ from chainrule.errors import ChainruleError, DataError
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.losses import SparseCategoricalCrossentropy, line_up
+from chainrule.training.checks import check_last_activation
 from chainrule.training.nests import Output, map_arrays, rows_of, split
 
 Data = tuple[Any, Any, Any]
@@ -40,7 +41,14 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     model.ensure_fits(x_nest)
     outputs: list[Output] = model.outputs
     model.objective.meet(outputs)
+    for place, loss in enumerate(model.objective.losses):
+        if loss is not None:
+            check_last_activation(loss, model.layers_before(place))
     names = [output.name for output in outputs]
+    if model.objective.given["loss"] is None:  # a `train_step` of the user's own: whatever it takes
+        others = [None if part is None else map_arrays(check, f"{prefix}y", part) for part in (y, sample_weight)]
+        rows_of(found)
+        return x_nest, others[0], others[1]
     if y is None:
         raise DataError("there are no targets", where=f"{prefix}y", expected=f"one for {', '.join(names)}", got=None)
     targets = [None if part is None else check(f"{prefix}y", part) for part in split(f"{prefix}y", y, names)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 _WIDTH = 20
 
@@ -40,7 +41,12 @@ class Progress:
         total = self.steps or done  # how many come is not known of a generator
         filled = _WIDTH * done // max(total, 1)
         bar = "━" * filled + "─" * (_WIDTH - filled)
-        numbers = " - ".join(f"{name}: {value:.4f}" for name, value in logs.items())
+        numbers = " - ".join(f"{name}: {format_value(value)}" for name, value in logs.items())
         count = f"{done}/{total}"
         start = count if self.verbose == 2 else f"{count} {bar}"
         return f"{start} {seconds:.1f}s {seconds / max(done, 1) * 1e3:.2f}ms/step - {numbers}"
+
+
+def format_value(value: Any) -> str:
+    """A number, or the numbers of a list, with four digits."""
+    return f"[{', '.join(map(format_value, value))}]" if isinstance(value, list) else f"{value:.4f}"
