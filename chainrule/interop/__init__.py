@@ -1,1 +1,1 @@
-"""Formats: `safetensors` (arrays), `archive` (files of members, written whole or not at all), `events` (TensorBoard)."""
+"""Formats: `safetensors` holds arrays, `archive` is written whole or not at all, `events` is what TensorBoard reads."""
