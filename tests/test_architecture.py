@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "settings", "config", "registry", "seeds"),
+    ("errors", "lazy", "settings", "config", "registry", "seeds"),
     ("graph",),
     ("ops",),
     ("autodiff",),

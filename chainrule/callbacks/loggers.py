@@ -6,9 +6,6 @@ import csv
 import io
 import json
 import math
-import urllib.error
-import urllib.parse
-import urllib.request
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -167,6 +164,9 @@ class RemoteMonitor(Callback):
         self.headers, self.send_as_json = dict(headers or {}), send_as_json
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        import urllib.parse
+        import urllib.request
+
         text = json.dumps({"epoch": epoch, **as_json(logs or {})})
         kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
         body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})

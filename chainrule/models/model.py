@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import losses, ops, optimizers, registry
-from chainrule.callbacks import Callback, History
+from chainrule.callbacks.callback import Callback
 from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError, unknown_name
 from chainrule.graph.tracing import scope
@@ -31,6 +31,7 @@ from chainrule.models.summary import format_summary
 from chainrule.runtime.profile import Profile
 from chainrule.training import feed as feeds
 from chainrule.training import loop, predicting
+from chainrule.training.history import History
 from chainrule.training.nests import Output, split
 from chainrule.training.objective import Objective
 from chainrule.training.prepare import prepare

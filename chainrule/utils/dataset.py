@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chainrule.errors import ChainruleError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 
 class PyDataset:
@@ -92,6 +93,9 @@ class PyDataset:
             executor.shutdown(wait=True, cancel_futures=True)
 
     def _executor(self) -> Executor:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
         workers = max(1, self.workers)
         if not self.use_multiprocessing:
             return ThreadPoolExecutor(workers, thread_name_prefix="dataset")
