@@ -17,6 +17,7 @@ from chainrule import lazy
 if TYPE_CHECKING:
     from chainrule import (
         activations,
+        backend,
         callbacks,
         config,
         constraints,
@@ -30,28 +31,41 @@ if TYPE_CHECKING:
         optimizers,
         random,
         regularizers,
+        saving,
         utils,
     )
     from chainrule.autodiff.reverse import grad, value_and_grad
     from chainrule.errors import ChainruleError
     from chainrule.graph.variable import Variable
-    from chainrule.layers import Input
+    from chainrule.initializers import Initializer
+    from chainrule.layers import Input, Layer
+    from chainrule.losses import Loss
+    from chainrule.metrics import Metric
     from chainrule.models import Model, Sequential, load_model
     from chainrule.ops import stop_gradient
+    from chainrule.optimizers import Optimizer
+    from chainrule.regularizers import Regularizer
     from chainrule.runtime.jit import jit
     from chainrule.seeds import set_random_seed
+    from chainrule.version import __version__
 
 _PLACES = {
-    "chainrule": "activations callbacks config constraints datasets initializers layers "
-    "losses metrics models ops optimizers random regularizers utils",
+    "chainrule": "activations backend callbacks config constraints datasets initializers layers "
+    "losses metrics models ops optimizers random regularizers saving utils",
     "chainrule.autodiff.reverse": "grad value_and_grad",
     "chainrule.errors": "ChainruleError",
     "chainrule.graph.variable": "Variable",
-    "chainrule.layers": "Input",
+    "chainrule.initializers": "Initializer",
+    "chainrule.layers": "Input Layer",
+    "chainrule.losses": "Loss",
+    "chainrule.metrics": "Metric",
     "chainrule.models": "Model Sequential load_model",
     "chainrule.ops": "stop_gradient",
+    "chainrule.optimizers": "Optimizer",
+    "chainrule.regularizers": "Regularizer",
     "chainrule.runtime.jit": "jit",
     "chainrule.seeds": "set_random_seed",
+    "chainrule.version": "__version__",
 }
 """Modules, and what is taken from each; from the first, its packages."""
 
@@ -64,11 +78,19 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ChainruleError",
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
+    "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -85,6 +107,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "set_random_seed",
     "stop_gradient",
     "utils",

@@ -11,6 +11,40 @@ from chainrule.errors import ChainruleError, unknown_name
 
 POLICIES = ("float32", "mixed_bfloat16")
 
+EPSILON = 1e-7
+"""Losses and metrics keep probabilities this far from 0 and 1, and divisors from 0."""
+
+
+def epsilon() -> float:
+    """What keeps divisors and logarithms' arguments off zero: 1e-7."""
+    return EPSILON
+
+
+def floatx() -> str:
+    """The element type of weights and activations: ``"float32"``."""
+    return "float32"
+
+
+def set_floatx(value: str) -> None:
+    """Accept ``"float32"``.
+
+    Raises:
+        ChainruleError: for any other: weights are float32; what may be narrower is said by the dtype policy.
+    """
+    if value != "float32":
+        raise ChainruleError(
+            "weights and activations are float32",
+            where="set_floatx",
+            expected="'float32'",
+            got=repr(value),
+            fix="for narrower factors of matrix products, set_dtype_policy('mixed_bfloat16')",
+        )
+
+
+def backend() -> str:
+    """What computes: ``"chainrule"``."""
+    return "chainrule"
+
 
 class _Default:
     """The policy of layers that are given none."""

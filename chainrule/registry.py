@@ -7,12 +7,57 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chainrule.errors import ChainruleError, unknown_name
 
 _custom: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("custom", default={})  # noqa: B039
+
+_registered: dict[str, Any] = {}
+"""What the program itself registered, for the whole process, by ``package>name``."""
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
+    """A decorator: files may name this class or function from here on, as ``package>name``.
+
+    Args:
+        package: a word that tells your names from others'.
+        name: the class's or the function's own by default.
+
+    Example:
+        >>> @register_keras_serializable("mine")
+        ... def double(x):
+        ...     return 2 * x
+        >>> resolve("activation", "mine>double", {})(3), get_registered_name(double)
+        (6, 'mine>double')
+    """
+
+    def register(value: Any) -> Any:
+        if isinstance(value, type) and not hasattr(value, "get_config"):
+            raise ChainruleError("a class without get_config cannot be saved", where=value.__name__)
+        _registered[f"{package}>{name or value.__name__}"] = value
+        return value
+
+    return register
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The table of what the program registered; what is entered here may be named by files too."""
+    return _registered
+
+
+def get_registered_name(obj: Any) -> str:
+    """``package>name`` of a registered class or function; its own name where it is not registered."""
+    for name, value in _registered.items():
+        if value is obj:
+            return name
+    return str(obj.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The object of this name in a scope, in `custom_objects`, or registered; None where there is none."""
+    return {**custom_names(), **(custom_objects or {})}.get(name)
 
 
 @contextlib.contextmanager
@@ -31,9 +76,30 @@ def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
         _custom.reset(token)
 
 
+CustomObjectScope = custom_object_scope
+
+
 def custom_names() -> Mapping[str, Any]:
-    """The objects that the scopes around allow, by name."""
-    return _custom.get()
+    """The objects that the program registered and those that the scopes around allow, by name."""
+    return {**_registered, **_custom.get()}
+
+
+class _Names:
+    """Every name in reach: what is said nearer to the caller counts first, a registered class's own name last."""
+
+    def __init__(self, table: Mapping[str, Any], custom: Mapping[str, Any] | None):
+        own = {value.__name__: value for value in _registered.values() if hasattr(value, "__name__")}
+        self.given = {**_custom.get(), **(custom or {})}
+        self.all = {**own, **table, **_registered, **self.given}
+
+    def find(self, kind: str, name: str) -> Any:
+        """The class or function of this name; a file's ``package>name`` may be given as the name alone."""
+        found = self.all.get(name)
+        if found is None and ">" in name:
+            found = self.given.get(name.rpartition(">")[2])
+        if found is None:
+            raise unknown_name(kind, name, self.all)
+        return found
 
 
 def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mapping[str, Any] | None = None) -> Any:
@@ -45,11 +111,9 @@ def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mappin
         table: names to classes or functions.
         custom: further names that the caller allows.
     """
-    names = {**table, **_custom.get(), **(custom or {})}
+    names = _Names(table, custom)
     if isinstance(identifier, str):
-        found = names.get(identifier)
-        if found is None:
-            raise unknown_name(kind, identifier, names)
+        found = names.find(kind, identifier)
         return found() if isinstance(found, type) else found
     if isinstance(identifier, Mapping):
         name = identifier.get("class_name")
@@ -57,9 +121,7 @@ def resolve(kind: str, identifier: Any, table: Mapping[str, Any], custom: Mappin
             raise ChainruleError(
                 f"not the description of a {kind}", expected='{"class_name": …, "config": {…}}', got=dict(identifier)
             )
-        found = names.get(name)
-        if found is None:
-            raise unknown_name(kind, name, names)
+        found = names.find(kind, name)
         return found.from_config(dict(identifier["config"])) if hasattr(found, "from_config") else found
     if isinstance(identifier, type):
         return identifier()
@@ -73,8 +135,8 @@ def describe(value: Any) -> Any:
     if value is None:
         return None
     if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    return value.__name__
+        return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
+    return get_registered_name(value)
 
 
 class Configured:

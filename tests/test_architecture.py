@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "lazy", "settings", "config", "registry", "seeds"),
+    ("errors", "lazy", "settings", "config", "registry", "seeds", "backend", "version"),
     ("graph",),
     ("ops",),
     ("autodiff",),
@@ -21,9 +21,9 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("activations", "initializers", "regularizers", "constraints"),
     ("layers", "losses", "metrics", "optimizers"),
     ("data", "interop"),
-    ("models", "training", "callbacks"),
+    ("models", "training", "callbacks", "saving"),
     ("datasets", "inspect"),
-    ("apps",),
+    ("apps", "__main__"),
 )
 """From left to right: a package imports from its own level and from levels before it."""
 

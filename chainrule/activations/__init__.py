@@ -5,7 +5,7 @@ Reading order: `rectified` (straight pieces), `smooth`, `normalized` (a whole ax
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chainrule import registry
@@ -41,6 +41,8 @@ from chainrule.activations.smooth import (
     tanh,
     tanh_shrink,
 )
+
+swish, hard_swish = silu, hard_silu
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     function.__name__: function
@@ -102,8 +104,15 @@ def serialize(function: Callable[..., Any]) -> Any:
     return registry.describe(function)
 
 
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """The activation that `serialize` described; `custom_objects` are your own by name."""
+    with registry.custom_object_scope(custom_objects):
+        return get(config)
+
+
 __all__ = [
     "celu",
+    "deserialize",
     "elu",
     "exponential",
     "gelu",
@@ -112,6 +121,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "linear",
@@ -133,6 +143,7 @@ __all__ = [
     "sparse_sigmoid",
     "sparsemax",
     "squareplus",
+    "swish",
     "tanh",
     "tanh_shrink",
     "threshold",

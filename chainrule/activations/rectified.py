@@ -110,7 +110,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = F
     registry.require_number("rrelu", "upper", upper, lower, 1.0)
     if not training:
         return leaky_relu(x, (lower + upper) / 2)
-    slopes = random.uniform(ops.shape(x), lower, upper, seed)
+    slopes = random.uniform(ops.shape(x), lower, upper, seed=seed)
     return ops.where(ops.greater(x, 0.0), x, ops.multiply(x, slopes))
 
 

@@ -44,5 +44,5 @@ def sample_data(model: Any, rows: int) -> tuple[np.ndarray, np.ndarray]:
     else:
         x = rng.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)
     if isinstance(model.loss, cr.losses.SparseCategoricalCrossentropy):
-        return x, rng.integers(0, model.output_shape[-1], (rows, *model.output_shape[:-1]))
-    return x, rng.random((rows, *model.output_shape), dtype=np.float32)
+        return x, rng.integers(0, model.output_shape[-1], (rows, *model.output_shape[1:-1]))
+    return x, rng.random((rows, *model.output_shape[1:]), dtype=np.float32)

@@ -73,7 +73,7 @@ def gradient_graph(model: Any) -> Graph:
         return cr.value_and_grad(network_loss)(list(model.trainable_variables))
 
     labels = isinstance(model.loss, cr.losses.SparseCategoricalCrossentropy)
-    shape = model.output_shape[:-1] if labels else model.output_shape
+    shape = model.output_shape[1:-1] if labels else model.output_shape[1:]
     targets = ArrayType(int32 if labels else float32, (OpenDim("batch"), *shape))
     types, tree = flatten((input_type(model), targets))
     return trace(gradient, types, tree, ["x", "y"]).graph

@@ -107,5 +107,8 @@ class Variable:
         trace = current_trace()
         return float(self._array if trace is None else trace.read(self))  # of a traced value there is no number
 
+    def __int__(self) -> int:
+        return int(float(self))
+
     def __repr__(self) -> str:
         return f"<Variable '{self.name}' {self.type}>"

@@ -5,6 +5,7 @@ Reading order: `base`, `constant`, `random`, `scaling` (what layers use).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,22 @@ from chainrule.initializers.scaling import (
     VarianceScaling,
     calculate_gain,
 )
+
+constant = Constant
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+identity = Identity
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+orthogonal = Orthogonal
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
 
 CLASSES: dict[str, type[Initializer]] = {
     "Constant": Constant,
@@ -81,6 +98,17 @@ def get(identifier: Any) -> Any:
     return registry.resolve("initializer", identifier, CLASSES)
 
 
+def serialize(initializer: Any) -> Any:
+    """What `deserialize` makes the initializer from again: its class and config, or its name."""
+    return registry.describe(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The initializer that `serialize` described; `custom_objects` are your own by name."""
+    with registry.custom_object_scope(custom_objects):
+        return get(config)
+
+
 __all__ = [
     "Constant",
     "GlorotNormal",
@@ -100,5 +128,22 @@ __all__ = [
     "VarianceScaling",
     "Zeros",
     "calculate_gain",
+    "constant",
+    "deserialize",
     "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
 ]

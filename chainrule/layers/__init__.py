@@ -4,6 +4,12 @@ Reading order: `layer`, `core`, `shaping`; `scaled`, `normalization`, `batch_nor
 `preprocessing`, `categories`, `fingerprints`, `hashing`, `vocabulary`, `lookup`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainrule import registry
 from chainrule.layers.activation import ELU, LeakyReLU, PReLU, ReLU, RReLU, Softmax
 from chainrule.layers.batch_normalization import BatchNormalization
 from chainrule.layers.categories import CategoryEncoding, Discretization
@@ -104,8 +110,20 @@ def known_layers() -> dict[str, type[Layer]]:
     return CLASSES
 
 
+def serialize(layer: Any) -> Any:
+    """What `deserialize` makes the layer from again: its class and config, or its name."""
+    return registry.describe(layer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The layer that `serialize` described; `custom_objects` are your own by name."""
+    with registry.custom_object_scope(custom_objects):
+        return registry.resolve("layer", config, CLASSES)
+
+
 __all__ = [
     "CLASSES",
+    "ELU",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -118,7 +136,6 @@ __all__ = [
     "Discretization",
     "Dot",
     "Dropout",
-    "ELU",
     "EinsumDense",
     "Embedding",
     "Flatten",
@@ -156,10 +173,12 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "known_layers",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

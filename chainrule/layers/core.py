@@ -29,7 +29,7 @@ class InputLayer(Layer):
                 "not the shape of a sample", where="Input", expected="a tuple of positive sizes", got=repr(shape)
             )
         self.shape, self.dtype = dims, as_dtype(dtype)
-        self.input_shape, self.built = dims, True
+        self.sample_shape, self.built = dims, True
         array = symbolic.make_symbolic(self, ArrayType(self.dtype, (symbolic.BATCH, *dims)))
         self._recorded.append((array, array))
 

@@ -79,10 +79,11 @@ class Layer(registry.Configured):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = config.check_dtype_policy(dtype or config.dtype_policy(), f"{type(self).__name__}, dtype")
         self.built = False
-        self.input_shape: Any = None
-        self._output_shape: Any = None
+        self.sample_shape: Any = None
+        self._result_shape: Any = None
         self._own: list[Variable] = []
         self._recorded: list[tuple[Any, Any]] = []  # symbolic inputs and outputs of each call on them
+        self._link: Callable[[], Any] | None = None  # what calls it on symbolic arrays, within a Sequential
 
     # -- what subclasses write ------------------------------------------------------------------------------------
 
@@ -216,12 +217,12 @@ class Layer(registry.Configured):
     # -- calls ----------------------------------------------------------------------------------------------------
 
     @property
-    def output_shape(self) -> Any:
+    def result_shape(self) -> Any:
         """The shape of a result without the batch, once built."""
-        if self.input_shape is not None and self._output_shape is None:
-            shapes = self.compute_output_shape(map_shapes(with_batch, self.input_shape))
-            self._output_shape = map_shapes(lambda shape: tuple(shape[1:]), shapes)
-        return self._output_shape
+        if self.sample_shape is not None and self._result_shape is None:
+            shapes = self.compute_output_shape(map_shapes(with_batch, self.sample_shape))
+            self._result_shape = map_shapes(lambda shape: tuple(shape[1:]), shapes)
+        return self._result_shape
 
     @property
     def input(self) -> Any:
@@ -234,6 +235,8 @@ class Layer(registry.Configured):
         return self._first_call()[1]
 
     def _first_call(self) -> tuple[Any, Any]:
+        if not self._recorded and self._link is not None:
+            self._link()
         if not self._recorded:
             raise ChainruleError(
                 "the layer was not called on symbolic arrays", where=f"layer '{self.name}'", fix="call it on a cr.Input"
@@ -242,16 +245,16 @@ class Layer(registry.Configured):
 
     def ensure_built(self, input_shape: Any) -> None:
         """Build at the first shape, given without the batch; refuse another one later."""
-        if self.built and self.input_shape == input_shape:
+        if self.built and self.sample_shape == input_shape:
             return
         with self.located():
             if not self.built:
                 self.build(map_shapes(with_batch, input_shape))
-                self.input_shape, self.built = input_shape, True
+                self.sample_shape, self.built = input_shape, True
             elif self._variables and not self.accepts(input_shape):
                 raise ChainruleError(
                     "the input has another shape than the layer was built for",
-                    expected=describe_shapes(self.input_shape),
+                    expected=describe_shapes(self.sample_shape),
                     got=describe_shapes(input_shape),
                 )
 
@@ -303,6 +306,14 @@ class Layer(registry.Configured):
             rows = ops.cast(ops.size_of(leaf, 0), leaf.dtype)
             total = ops.add(total, ops.divide(self.activity_regularizer(leaf), rows))
         return total
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties on the weights, as they are now."""
+        return [weight.regularizer(weight) for weight in self.trainable_weights if weight.regularizer is not None]
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable}

@@ -181,7 +181,7 @@ class GaussianDropout(Noise):
         if not training or not self.rate:
             return x
         x = as_float(x)
-        noise = normal(tuple(x.shape), 1.0, math.sqrt(self.rate / (1.0 - self.rate)), self.seed_generator)
+        noise = normal(tuple(x.shape), 1.0, math.sqrt(self.rate / (1.0 - self.rate)), seed=self.seed_generator)
         return ops.multiply(x, ops.cast(noise, as_dtype(x.dtype)))
 
     def get_config(self) -> dict[str, Any]:
@@ -211,7 +211,7 @@ class GaussianNoise(Noise):
         if not training or not self.stddev:
             return x
         x = as_float(x)
-        noise = normal(tuple(x.shape), 0.0, self.stddev, self.seed_generator)
+        noise = normal(tuple(x.shape), 0.0, self.stddev, seed=self.seed_generator)
         return ops.add(x, ops.cast(noise, as_dtype(x.dtype)))
 
     def get_config(self) -> dict[str, Any]:

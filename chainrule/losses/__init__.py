@@ -14,6 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from chainrule import registry
+from chainrule.config import EPSILON
 from chainrule.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -32,7 +33,7 @@ from chainrule.losses.focal import (
     categorical_focal_crossentropy,
 )
 from chainrule.losses.likelihood import GaussianNLL, PoissonNLL, Quantile, gaussian_nll, poisson_nll, quantile
-from chainrule.losses.loss import EPSILON, FunctionLoss, Loss, line_up
+from chainrule.losses.loss import FunctionLoss, Loss, line_up
 from chainrule.losses.margin import (
     CategoricalHinge,
     Hinge,

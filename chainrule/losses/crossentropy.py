@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import ops
+from chainrule.config import EPSILON
 from chainrule.errors import ChainruleError
 from chainrule.graph.shapes import format_shape, normalize_axis
 from chainrule.graph.tracing import as_operand
-from chainrule.losses.loss import EPSILON, Loss, as_float, line_up_floats, mean_of_last, require_axis, require_flag
+from chainrule.losses.loss import Loss, as_float, line_up_floats, mean_of_last, require_axis, require_flag
 from chainrule.registry import require_number
 
 # -- functions ----------------------------------------------------------------------------------------------------

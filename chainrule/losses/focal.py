@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from chainrule import ops
+from chainrule.config import EPSILON
 from chainrule.errors import ChainruleError
 from chainrule.graph.shapes import normalize_axis
 from chainrule.losses.crossentropy import binary_terms, shares, smooth_binary, smooth_categorical
-from chainrule.losses.loss import EPSILON, Loss, line_up_floats, mean_of_last, require_axis, require_flag
+from chainrule.losses.loss import Loss, line_up_floats, mean_of_last, require_axis, require_flag
 from chainrule.registry import require_number
 
 

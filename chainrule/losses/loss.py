@@ -15,9 +15,6 @@ from chainrule.graph.tracing import as_operand, current_trace
 from chainrule.graph.types import as_dtype
 from chainrule.graph.variable import Variable
 
-EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1, and divisors from 0."""
-
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
 
 # -- targets and predictions --------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule import ops
+from chainrule.config import EPSILON
 from chainrule.errors import ChainruleError
-from chainrule.losses.loss import EPSILON, Loss, line_up_floats
+from chainrule.losses.loss import Loss, line_up_floats
 from chainrule.registry import require_number
 
 Axes = int | Sequence[int] | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule import ops
-from chainrule.losses.loss import EPSILON, Loss, line_up_floats, mean_of_last
+from chainrule.config import EPSILON
+from chainrule.losses.loss import Loss, line_up_floats, mean_of_last
 from chainrule.registry import require_number
 
 # -- functions ----------------------------------------------------------------------------------------------------

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from chainrule import ops
+from chainrule.config import EPSILON
 from chainrule.errors import ChainruleError
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.tracing import as_operand
-from chainrule.losses.loss import EPSILON, Loss, as_float, line_up_floats, require_axis, require_flag
+from chainrule.losses.loss import Loss, as_float, line_up_floats, require_axis, require_flag
 from chainrule.registry import require_number
 
 FAR = -1e9

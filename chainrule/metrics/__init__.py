@@ -14,11 +14,43 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule import losses, registry
 from chainrule.errors import ChainruleError
 from chainrule.graph.shapes import Shape
+from chainrule.losses import (
+    BCE,
+    KLD,
+    MAE,
+    MAPE,
+    MSE,
+    MSLE,
+    bce,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    kld,
+    log_cosh,
+    mae,
+    mape,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    mse,
+    msle,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from chainrule.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -59,6 +91,15 @@ from chainrule.metrics.from_losses import (
     SquaredHinge,
 )
 from chainrule.metrics.fscore import F1Score, FBetaScore
+from chainrule.metrics.functions import (
+    binary_accuracy,
+    categorical_accuracy,
+    concordance_correlation,
+    pearson_correlation,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
 from chainrule.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from chainrule.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum, snake_case
 from chainrule.metrics.regression import CosineSimilarity, R2Score, RootMeanSquaredError
@@ -178,9 +219,26 @@ def resolve(identifier: Any, loss: losses.Loss | None, true_shape: Shape, pred_s
     return fitting(identifier, from_logits=getattr(loss, "from_logits", False))
 
 
+def serialize(metric: Any) -> Any:
+    """What `deserialize` makes the metric from again: its class and config, or its name."""
+    return registry.describe(metric)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
+    """The metric that `serialize` described; `custom_objects` are your own by name."""
+    with registry.custom_object_scope(custom_objects):
+        return get(config)
+
+
 __all__ = [
     "AUC",
+    "BCE",
     "CLASSES",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
     "Accuracy",
     "BinaryAccuracy",
     "BinaryCrossentropy",
@@ -226,6 +284,38 @@ __all__ = [
     "TopKCategoricalAccuracy",
     "TrueNegatives",
     "TruePositives",
+    "bce",
+    "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
+    "cosine_similarity",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "kld",
+    "log_cosh",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "pearson_correlation",
+    "poisson",
     "resolve",
+    "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
 ]

@@ -20,7 +20,7 @@ from chainrule.callbacks.callback import Callback
 from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError, unknown_name
 from chainrule.graph.tracing import scope
-from chainrule.graph.tree import flatten, map_leaves
+from chainrule.graph.tree import flatten, map_leaves, unflatten
 from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers import InputLayer, Layer, symbolic
@@ -88,7 +88,7 @@ class Model(Layer):
         if inputs is not None:
             self.network = network.Network(inputs, outputs)
             self.built = True
-            self.input_shape = self.network.input_shapes()
+            self.sample_shape = self.network.input_shapes()
         self._set_up()
 
     def _set_up(self) -> None:
@@ -102,7 +102,7 @@ class Model(Layer):
         self.predictor: predicting.Predictor | None = None
         self.watch = Watch()
         self._outputs: list[Output] = []
-        self._input_types: Any = None  # of a model that is a Python formula, once it has seen data
+        self.input_types: Any = None  # of a model that is a Python formula, once it has seen data
         self._penalties: list[Any] = []
         self._terms: list[Any] = []
 
@@ -149,8 +149,18 @@ class Model(Layer):
         return self.network.input_names if self.network else ["x"]
 
     @property
-    def outputs(self) -> list[Output]:
-        """What the model gives, once it is built."""
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs."""
+        return self._require_network().outputs
+
+    @property
+    def gives_outputs(self) -> bool:
+        """Whether there is a formula from inputs to outputs."""
+        return self.network is not None or type(self).call is not Model.call
+
+    @property
+    def output_kinds(self) -> list[Output]:
+        """What the model gives, once it is built: names, shapes, dtypes."""
         if not self._outputs:
             self.require_built()
             self._outputs = self.network.describe_outputs() if self.network else self._trace_outputs()
@@ -158,7 +168,7 @@ class Model(Layer):
 
     def _trace_outputs(self) -> list[Output]:
         """The outputs of a model that is a Python formula."""
-        kinds = symbolic.infer(self, self._input_types)
+        kinds = symbolic.infer(self, self.input_types)
         leaves, _ = flatten(kinds)
         if isinstance(kinds, dict):
             names = list(kinds)
@@ -173,18 +183,26 @@ class Model(Layer):
 
     @property
     def output_names(self) -> list[str]:
-        return [output.name for output in self.outputs]
+        return [output.name for output in self.output_kinds]
 
     @property
     def output_shape(self) -> Any:
-        """Of one output its shape without the batch; of several a list."""
-        shapes = [output.shape for output in self.outputs]
+        """Of one output its shape, the batch None; of several a list."""
+        shapes = [(None, *output.shape) for output in self.output_kinds]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def input_shape(self) -> Any:
+        """Of one input its shape, the batch None; of several a list."""
+        shapes = [(None, *shape) for shape, _ in self.input_kinds()]
         return shapes[0] if len(shapes) == 1 else shapes
 
     def arrange_inputs(self, x: Any) -> Any:
         """The data as `call` wants them."""
         if self.network is None:
             return x
+        if isinstance(x, dict):  # columns that the model does not take are left out
+            x = {name: x[name] for name in self.input_names if name in x}
         parts = split("x", x, self.input_names)
         for name, part in zip(self.input_names, parts, strict=True):
             if part is None:
@@ -204,15 +222,35 @@ class Model(Layer):
             self._check_shapes(flatten(x)[0])
             return
         types = map_leaves(lambda leaf: ArrayType(as_dtype(leaf.dtype), (symbolic.BATCH, *leaf.shape[1:])), x)
-        if self._input_types is None:
-            self._input_types = types
-            self._outputs = self._trace_outputs()
+        if self.input_types is None:
+            self.input_types = types
+            if type(self).call is not Model.call:  # else only its `train_step` knows what to do
+                self._outputs = self._trace_outputs()
             return
-        before, now = (map_leaves(lambda kind: tuple(kind.shape[1:]), kinds) for kinds in (self._input_types, types))
+        before, now = (map_leaves(lambda kind: tuple(kind.shape[1:]), kinds) for kinds in (self.input_types, types))
         if before != now:
             raise ChainruleError(
                 "the data do not fit the model", where=f"x, model '{self.name}'", expected=before, got=now
             )
+
+    def build_for(self, types: Any) -> None:
+        """Make the weights of a formula for inputs of these types."""
+        self.input_types = types
+        self._outputs = self._trace_outputs()
+
+    def adjust_ranks(self, x: Any) -> Any:
+        """A column of shape (n,) for an input of (n, 1), and the other way round."""
+        if not self.built or self.network is None and not self._expected():
+            return x
+        leaves, tree = flatten(x)
+        wanted = self._expected()
+        if len(leaves) != len(wanted):
+            return x
+        return unflatten(tree, [adjust_rank(leaf, shape) for leaf, shape in zip(leaves, wanted, strict=True)])
+
+    def _expected(self) -> list[tuple[int, ...]]:
+        """The shapes of the inputs' samples, where they are known beforehand."""
+        return [layer.shape for layer in self.network.input_layers] if self.network else []
 
     def _check_shapes(self, leaves: Sequence[Any]) -> None:
         assert self.network is not None
@@ -289,11 +327,6 @@ class Model(Layer):
             steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; steps run together and are
                 compiled in any case.
         """
-        custom = type(self).train_step is not Model.train_step or type(self).compute_loss is not Model.compute_loss
-        if loss is None and not custom:
-            raise ChainruleError(
-                "a loss is needed to train", where="compile", expected="a name such as 'mse'", got=None
-            )
         self.compile_arguments = {
             "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics
         }  # fmt: skip
@@ -355,18 +388,30 @@ class Model(Layer):
         total, self._terms = self.objective.total(parts[0], self.objective.split_predictions(y_pred), parts[1])
         for penalty in self.losses:
             total = penalty if total is None else ops.add(total, penalty)
+        if total is None:
+            raise ChainruleError(
+                "there is nothing to make small",
+                where=f"model '{self.name}'",
+                expected="a loss, or layers that add one",
+                fix="compile with a loss such as 'mse'",
+            )
         return total
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Take a batch into the metrics."""
+        """Take a batch into the metrics; their values by name."""
         names = [output.name for output in self.objective.outputs]
         predictions = self.objective.split_predictions(y_pred)
         rows = ops.cast(ops.size_of(predictions[0], 0), "float64")
         y, sample_weight = split("y", y, names), split("weights", sample_weight, names)
         self.objective.track(self._terms, y, predictions, sample_weight, rows)
+        return {metric.name: metric.result() for metric in self.metrics}
 
     def train_step(self, data: Any) -> Any:
-        """One step of training on a batch ``(x, y, sample_weight)``. To be overridden: returned numbers become logs."""
+        """One step of training. To be overridden: numbers that it returns by name become logs.
+
+        Args:
+            data: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
+        """
         x, y, sample_weight = feeds.unpack(data)
 
         def loss_of_batch() -> Any:
@@ -557,9 +602,9 @@ class Model(Layer):
         """The compiled training step for float32 data, for printing."""
         self.require_compiled()
         x = [np.zeros((rows, *shape), dtype) for shape, dtype in self.input_kinds()]
-        self.objective.meet(self.outputs)
+        self.objective.meet(self.output_kinds)
         y = []
-        for output, loss in zip(self.outputs, self.objective.losses, strict=True):
+        for output, loss in zip(self.output_kinds, self.objective.losses, strict=True):
             sparse = isinstance(loss, losses.SparseCategoricalCrossentropy)
             shape = output.shape[:-1] if sparse else output.shape
             y.append(np.zeros((rows, *shape), np.int32 if sparse else np.float32))
@@ -571,7 +616,7 @@ class Model(Layer):
         self.require_built()
         if self.network is not None:
             return [(layer.shape, layer.dtype.numpy) for layer in self.network.input_layers]
-        return [(kind.shape[1:], kind.dtype.numpy) for kind in flatten(self._input_types)[0]]
+        return [(kind.shape[1:], kind.dtype.numpy) for kind in flatten(self.input_types)[0]]
 
     def profile(
         self, x: Any, y: Any, batch_size: int = 32, steps: int | None = None, workers: int | None = None
@@ -590,12 +635,8 @@ class Model(Layer):
     # -- files ----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        if self.network is None:
-            raise ChainruleError(
-                "a model of your own class has no configuration",
-                where=f"model '{self.name}'",
-                fix="define get_config, or save its weights with save_weights",
-            )
+        if self.network is None:  # a class of your own adds what its constructor takes
+            return super().get_config()
         return {"name": self.name, "trainable": self.trainable, **self.network.get_config()}
 
     @classmethod
@@ -620,6 +661,15 @@ class Model(Layer):
     def load_weights(self, filepath: Any) -> None:
         """Read what `save_weights` wrote."""
         saving.load_weights(self, filepath)
+
+
+def adjust_rank(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array whose last axis of size 1 is there, or not, as the sample's shape has it."""
+    if array.ndim == 1 and shape == (1,):
+        return array[:, None]
+    if array.ndim == len(shape) + 2 and array.shape[-1] == 1:
+        return array[..., 0]
+    return array
 
 
 def as_results(logs: dict[str, float]) -> Any:

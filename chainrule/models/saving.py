@@ -20,6 +20,8 @@ import numpy as np
 
 from chainrule import layers, losses, metrics, optimizers, registry
 from chainrule.errors import ChainruleError, FileError
+from chainrule.graph.tree import map_leaves
+from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.interop import safetensors
 from chainrule.interop.archive import (
     assign_variables,
@@ -30,6 +32,7 @@ from chainrule.interop.archive import (
     write_archive,
     write_file,
 )
+from chainrule.layers.symbolic import BATCH
 from chainrule.training.run import random_counters
 
 _FORMAT = "chainrule-model-1"
@@ -40,6 +43,8 @@ def save_model(model: Any, path: Any, overwrite: bool = True) -> None:
     refuse_existing(path, overwrite)
     model.require_built()
     description = {"format": _FORMAT, "class_name": type(model).__name__, "config": model.get_config()}
+    if model.input_types is not None:
+        description["inputs"] = describe_types(model.input_types)
     files = {"weights.safetensors": dump_variables(model.weights)}
     if model.optimizer is not None:
         description["compile"] = {
@@ -73,6 +78,13 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     """
     files = read_archive(filepath)
     where = str(filepath)
+    if "model.json" not in files and "config.json" in files:
+        raise FileError(
+            "this is a model of Keras",
+            where=where,
+            expected="a file written by chainrule's model.save",
+            fix="make the model here, and give it the weights with set_weights",
+        )
     try:
         description = json.loads(files["model.json"])
         if description["format"] != _FORMAT:
@@ -85,6 +97,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
         raise FileError("a part of the model is missing", where=where, got=str(error)) from None
     with registry.custom_object_scope(custom_objects):
         model = registry.resolve("model", {"class_name": kind, "config": config}, layers.known_layers())
+        if "inputs" in description:
+            model.build_for(read_types(description["inputs"]))
         check_fit(model.weights, weights, where, "weight")
         assign_variables(model.weights, weights)
         if compile and "compile" in description:
@@ -128,6 +142,20 @@ def restore_optimizer(model: Any, arrays: Mapping[str, np.ndarray], where: str) 
             )
     for name, variable in found.items():
         variable.assign(arrays[name])
+
+
+def describe_types(types: Any) -> Any:
+    """The types of a formula's inputs as JSON, in their nest."""
+    return map_leaves(lambda kind: {"dtype": kind.dtype.name, "shape": list(kind.shape[1:])}, types)
+
+
+def read_types(nest: Any) -> Any:
+    """What `describe_types` described."""
+    if isinstance(nest, list):
+        return [read_types(item) for item in nest]
+    if set(nest) == {"dtype", "shape"} and isinstance(nest["dtype"], str):
+        return ArrayType(as_dtype(nest["dtype"]), (BATCH, *nest["shape"]))
+    return {key: read_types(value) for key, value in nest.items()}
 
 
 def describe_nest(nest: Any) -> Any:

@@ -13,7 +13,7 @@ from chainrule.graph.tree import flatten
 from chainrule.layers import InputLayer, Layer
 from chainrule.layers.core import input_layer_of
 from chainrule.models.model import Model
-from chainrule.models.network import name_layer
+from chainrule.models.network import Network, name_layer
 from chainrule.training.nests import Output
 
 
@@ -34,6 +34,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True):
         self._stack: list[Layer] = []
         self._taken: set[str] = set()  # names
+        self._linked: Network | None = None
         self.input_layer: InputLayer | None = None
         super().__init__(name=name, trainable=trainable)
         for layer in layers or []:
@@ -62,10 +63,11 @@ class Sequential(Model):
             return
         name_layer(layer, self._taken)
         self._stack.append(layer)
+        self._linked, layer._link = None, self._require_network
         if self.input_layer is not None:
-            before = self._stack[-2].output_shape if len(self._stack) > 1 else self.input_layer.shape
+            before = self._stack[-2].result_shape if len(self._stack) > 1 else self.input_layer.shape
             layer.ensure_built(before)
-            self.built, self.input_shape = True, self.input_layer.shape
+            self.built, self.sample_shape = True, self.input_layer.shape
 
     def pop(self) -> Layer:
         """Take the top layer off."""
@@ -75,15 +77,26 @@ class Sequential(Model):
         self._taken.remove(layer.name)
         return layer
 
+    def _require_network(self) -> Network:
+        """The stack as a graph of symbolic arrays, made when it is first asked for."""
+        self.require_built()
+        if self._linked is None:
+            kind = self.input_layer or InputLayer(self.sample_shape)
+            x = kind.output
+            for layer in self._stack:
+                x = layer(x)
+            self._linked = Network(kind.output, x)
+        return self._linked
+
     def build(self, input_shape: Any) -> None:
         """Build for inputs of this shape, the batch first."""
         self._build(tuple(dim for dim in input_shape[1:]))
 
     def _build(self, shape: Any) -> None:
-        self.input_shape = shape
+        self.sample_shape = shape
         for layer in self._stack:
             layer.ensure_built(shape)
-            shape = layer.output_shape
+            shape = layer.result_shape
         self.built = bool(self._stack)
 
     def ensure_built(self, input_shape: Any) -> None:
@@ -94,7 +107,7 @@ class Sequential(Model):
         if not self._stack:
             raise ChainruleError("the model has no layers", where=f"model '{self.name}'", fix="add a layer")
         leaves = flatten(x)[0]
-        expected = self.input_layer.shape if self.input_layer else self.input_shape if self.built else None
+        expected = self.input_layer.shape if self.input_layer else self.sample_shape if self.built else None
         if len(leaves) != 1 or expected is not None and tuple(leaves[0].shape[1:]) != tuple(expected):
             raise ChainruleError(
                 "the data do not fit the model",
@@ -106,14 +119,17 @@ class Sequential(Model):
             self._build(tuple(leaves[0].shape[1:]))
 
     @property
-    def outputs(self) -> list[Output]:
+    def output_kinds(self) -> list[Output]:
         self.require_built()
         if not self._outputs:
             from chainrule.graph.types import float32
 
             last = self._stack[-1]
-            self._outputs = [Output(last.name, tuple(last.output_shape), float32, last.name)]
+            self._outputs = [Output(last.name, tuple(last.result_shape), float32, last.name)]
         return self._outputs
+
+    def _expected(self) -> list[tuple[int, ...]]:
+        return [tuple(self.input_layer.shape)] if self.input_layer else []
 
     def layers_before(self, place: int) -> list[Layer]:
         return self._stack[::-1]
@@ -121,7 +137,7 @@ class Sequential(Model):
     def input_kinds(self) -> list[tuple[tuple[int, ...], Any]]:
         self.require_built()
         dtype = self.input_layer.dtype.numpy if self.input_layer else "float32"
-        return [(tuple(self.input_shape), dtype)]
+        return [(tuple(self.sample_shape), dtype)]
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs

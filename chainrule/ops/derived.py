@@ -30,6 +30,7 @@ from chainrule.ops.elementwise import (
     less_equal,
     log,
     log1p,
+    logical_and,
     logical_or,
     maximum,
     minimum,
@@ -122,8 +123,11 @@ def isfinite(x: Any) -> Any:
 
 
 def isclose(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Any:
-    """``|x - y| <= atol + rtol * |y|``."""
-    return less_equal(absolute(subtract(x, y)), add(multiply(absolute(y), rtol), atol))
+    """``|x - y| <= atol + rtol * |y|``; infinities are close to themselves alone."""
+    known = isfinite(y)
+    near = where(known, y, 0)  # inf - inf is no distance
+    close = less_equal(absolute(subtract(x, near)), add(multiply(absolute(near), rtol), atol))
+    return logical_or(equal(x, y), logical_and(close, known))
 
 
 # -- reductions ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chainrule import ops, registry
@@ -101,6 +102,8 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
 CLASSES: dict[str, type[Regularizer]] = {
     "L1": L1,
     "l1": L1,
@@ -124,4 +127,28 @@ def get(identifier: Any) -> Any:
     return None if identifier is None else registry.resolve("regularizer", identifier, CLASSES)
 
 
-__all__ = ["L1", "L2", "L1L2", "OrthogonalRegularizer", "Regularizer", "get"]
+def serialize(regularizer: Any) -> Any:
+    """What `deserialize` makes the regularizer from again: its class and config, or its name."""
+    return registry.describe(regularizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer that `serialize` described; `custom_objects` are your own by name."""
+    with registry.custom_object_scope(custom_objects):
+        return get(config)
+
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]

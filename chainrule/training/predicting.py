@@ -118,7 +118,7 @@ def predict(
     if is_iterable_of_batches(x):
         batches: Iterator[Any] = (unpack(batch)[0] for batch in itertools.islice(iterate(x), steps))
         return run_batches(model, batches, watchers)
-    nest = map_arrays(lambda name, value: check_array(name, value, finite=False), "x", model.arrange_inputs(x))
+    nest = arrange(model, x)
     size = _ROWS if batch_size is None else check_count("batch_size", batch_size)
     leaves = [("x", leaf) for leaf in flatten(nest)[0]]
     rows = rows_of(leaves)
@@ -128,6 +128,12 @@ def predict(
             return found.few(nest)
     starts = list(range(0, rows, size))[:steps]
     return run_batches(model, (rows_from(nest, at, size) for at in starts), watchers)
+
+
+def arrange(model: Any, x: Any) -> Any:
+    """Arrays as the model takes them; their numbers are looked at by the compiled step."""
+    given = map_arrays(lambda name, value: check_array(name, value, finite=False), "x", model.arrange_inputs(x))
+    return model.adjust_ranks(given)
 
 
 def rows_from(nest: Any, start: int, count: int) -> Any:
@@ -151,7 +157,7 @@ def run_batches(model: Any, batches: Iterator[Any], watchers: CallbackList) -> A
     watchers.call("on_predict_begin")
     for number, batch in enumerate(batches):
         watchers.call("on_predict_batch_begin", number)
-        nest = map_arrays(lambda name, value: check_array(name, value, finite=False), "x", model.arrange_inputs(batch))
+        nest = arrange(model, batch)
         found = predictor_for(model, nest)
         parts.append(found.batch(flatten(nest)[0]))
         watchers.call("on_predict_batch_end", number)

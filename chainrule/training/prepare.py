@@ -38,17 +38,20 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     x_nest = map_arrays(check, f"{prefix}x", model.arrange_inputs(x))
     if not found:
         raise DataError("there are no data", where=f"{prefix}x", expected="an array", got=repr(x))
+    x_nest = model.adjust_ranks(x_nest)
     model.ensure_fits(x_nest)
-    outputs: list[Output] = model.outputs
+    if model.objective.given["loss"] is None:  # a `train_step` of the user's own, or losses that layers add
+        others = [None if part is None else map_arrays(check, f"{prefix}y", part) for part in (y, sample_weight)]
+        rows_of(found)
+        if model.gives_outputs:
+            model.objective.meet(model.output_kinds)
+        return x_nest, others[0], others[1]
+    outputs: list[Output] = model.output_kinds
     model.objective.meet(outputs)
     for place, loss in enumerate(model.objective.losses):
         if loss is not None:
             check_last_activation(loss, model.layers_before(place))
     names = [output.name for output in outputs]
-    if model.objective.given["loss"] is None:  # a `train_step` of the user's own: whatever it takes
-        others = [None if part is None else map_arrays(check, f"{prefix}y", part) for part in (y, sample_weight)]
-        rows_of(found)
-        return x_nest, others[0], others[1]
     if y is None:
         raise DataError("there are no targets", where=f"{prefix}y", expected=f"one for {', '.join(names)}", got=None)
     targets = [None if part is None else check(f"{prefix}y", part) for part in split(f"{prefix}y", y, names)]

@@ -26,12 +26,21 @@ def draw(nest: Any, rows: Any) -> Any:
 
 def train_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """One step of training; Variables carry everything out."""
-    model.keep_logs(model.train_step(draw((x, y, weight), rows)))
+    model.keep_logs(model.train_step(pack(*draw((x, y, weight), rows))))
 
 
 def test_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """Loss and metrics of one batch."""
-    model.keep_logs(model.test_step(draw((x, y, weight), rows)))
+    model.keep_logs(model.test_step(pack(*draw((x, y, weight), rows))))
+
+
+def pack(x: Any, y: Any, weight: Any) -> Any:
+    """What a step is given: x alone, ``(x, y)``, or ``(x, y, sample_weight)``, as in Keras."""
+    if weight is not None:
+        return x, y, weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, tuple | list) else x
 
 
 def open_type(array: np.ndarray) -> ArrayType:

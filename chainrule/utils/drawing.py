@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
 
 _LINE, _PAD, _GAP_X, _GAP_Y = 17, 10, 28, 44
@@ -73,6 +74,10 @@ def plot_model(
         >>> "last" in text
         True
     """
+    if to_file is not None and Path(to_file).suffix.lower() != ".svg":
+        raise ChainruleError(
+            "drawings are SVG", where="plot_model", expected="a name that ends in .svg", got=str(to_file)
+        )
     model.require_built()
     boxes = boxes_of(model, show_shapes, show_dtype, show_layer_names)
     text = draw(boxes, f"the network {model.name}")
@@ -86,7 +91,7 @@ def describe(layer: Any, shapes: bool, names: bool) -> list[str]:
     kind = type(layer).__name__
     lines = [f"{layer.name}: {kind}" if names else kind]
     if shapes:
-        shape = layer.output_shape
+        shape = layer.result_shape
         lines.append("?" if shape is None else str(shape).replace("(", "(None, ", 1) if shape != () else "(None,)")
     count = layer.count_params()
     if count:

@@ -62,7 +62,7 @@ def test_compiled_equals_interpreted_and_says_its_shape(name: str) -> None:
     layer = make()
     wanted = layer(x)
     np.testing.assert_allclose(cr.jit(layer)(x), wanted, rtol=1e-5, atol=1e-6)
-    shapes = map_shapes(with_batch, layer.input_shape)
+    shapes = map_shapes(with_batch, layer.sample_shape)
     assert tuple(layer.compute_output_shape(shapes)) == (None, *wanted.shape[1:])
 
 

@@ -98,7 +98,7 @@ def test_weights_of_samples_and_classes_an_output():
     [
         (lambda a, b: [a], lambda y, k: [y, k], "another number of arrays"),
         (lambda a, b: a, lambda y, k: [y, k], "one array, where the model has several"),
-        (lambda a, b: {"a": a, "c": b}, lambda y, k: [y, k], "unknown name"),
+        (lambda a, b: {"a": a, "c": b}, lambda y, k: [y, k], "an input is missing"),
         (lambda a, b: {"a": a}, lambda y, k: [y, k], "an input is missing"),
         (lambda a, b: [a, b[:, :3]], lambda y, k: [y, k], "layer 'shared'"),
         (lambda a, b: [a, b[:-1]], lambda y, k: [y, k], "differ in length"),
@@ -196,8 +196,7 @@ def test_a_formula_of_layers():
     assert history[-1] < history[0]
     assert [weight.name.split("/")[-1] for weight in model.weights] == ["factor", "kernel", "bias", "kernel", "bias"]
     model.summary(print_fn=lambda text: None)
-    with pytest.raises(ChainruleError, match="no configuration"):
-        model.get_config()
+    assert model.get_config() == {"name": "formula", "trainable": True}
 
 
 def test_custom_layers_are_saved_by_name_and_loaded_on_request(tmp_path):
@@ -208,6 +207,102 @@ def test_custom_layers_are_saved_by_name_and_loaded_on_request(tmp_path):
     x = np.ones((2, 3), "f")
     again = cr.load_model(tmp_path / "model", custom_objects={"Scaled": Scaled})
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
+
+
+class Sized(cr.Model):
+    """A formula that can be saved: its configuration is what its constructor takes."""
+
+    def __init__(self, width, **options):
+        super().__init__(**options)
+        self.width = width
+        self.hidden, self.last = cr.layers.Dense(width, "relu"), cr.layers.Dense(1)
+
+    def call(self, x):
+        return self.last(self.hidden(x["a"] if isinstance(x, dict) else x))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_formula_is_saved_with_what_it_was_built_for(tmp_path, named):
+    x, y, _ = rows()
+    data = {"a": x} if named else x
+    model = Sized(7)
+    model.compile("adam", "mse")
+    model.fit(data, y, verbose=0)
+    model.save(tmp_path / "model")
+    again = cr.load_model(tmp_path / "model", custom_objects={"Sized": Sized})
+    np.testing.assert_array_equal(again.predict(data), model.predict(data))
+
+
+def test_a_column_may_be_flat_and_other_columns_are_left_out():
+    x, y, _ = rows()
+    a, b = cr.Input((1,), name="a"), cr.Input((), name="b")
+    both = cr.layers.Concatenate()([a, cr.layers.Reshape((1,))(b)])
+    model = cr.Model({"a": a, "b": b}, cr.layers.Dense(1)(both))
+    model.compile("sgd", "mse")
+    flat = {"a": x[:, 0], "b": x[:, 1], "unused": x}
+    deep = {"a": x[:, :1], "b": x[:, 1:2]}
+    assert model.evaluate(flat, y, verbose=0) == model.evaluate(deep, y, verbose=0)
+    np.testing.assert_array_equal(model.predict(flat), model.predict(deep))
+    line = cr.Sequential([cr.Input((1,)), cr.layers.Dense(1)])
+    assert line.predict(x[:, 0]).shape == (64, 1)
+
+
+def test_a_sequential_has_symbolic_arrays():
+    model = cr.Sequential([cr.Input((6,)), cr.layers.Dense(4, "relu", name="features"), cr.layers.Dense(1)])
+    middle = cr.Model(model.inputs, model.get_layer("features").output)
+    x, _, _ = rows()
+    assert middle.predict(x).shape == (64, 4)
+    np.testing.assert_array_equal(cr.Model(model.input, model.output).predict(x), model.predict(x))
+    assert model.output_shape == (None, 1) and model.input_shape == (None, 6)
+
+
+class Duel(cr.Model):
+    """Two networks and a step of its own; there is no formula from inputs to outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = cr.layers.Dense(3), cr.layers.Dense(6)
+
+    def train_step(self, data):
+        def loss_of(weights):
+            return cr.ops.mean((self.two(self.one(data)) - data) ** 2)
+
+        loss, gradients = cr.value_and_grad(loss_of)(self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return {"loss": loss}
+
+
+def test_a_step_without_a_formula():
+    x, _, _ = rows(200)
+    model = Duel()
+    model.one(x[:1]), model.two(x[:1, :3])
+    model.compile(cr.optimizers.Adam(0.02))
+    losses = model.fit(x, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+class OnlyPenalty(cr.layers.Layer):
+    def build(self, input_shape):
+        self.w = self.add_weight((), "ones", name="w")
+
+    def call(self, x):
+        self.add_loss((self.w - 3.0) ** 2)
+        return x
+
+
+def test_losses_of_layers_are_enough():
+    x, _, _ = rows()
+    model = cr.Sequential([cr.Input((6,)), OnlyPenalty()])
+    model.compile(cr.optimizers.SGD(0.1))
+    model.fit(x, epochs=30, verbose=0)
+    assert model.layers[0].w.numpy() == pytest.approx(3.0, abs=1e-3)
+    plain = cr.Sequential([cr.Input((6,)), cr.layers.Dense(1)])
+    plain.compile("sgd")
+    with pytest.raises(ChainruleError, match="nothing to make small"):
+        plain.fit(x, verbose=0)
 
 
 class OwnStep(cr.Model):
@@ -222,7 +317,7 @@ class OwnStep(cr.Model):
         return self.dense(x)
 
     def train_step(self, data):
-        x, y, _ = data
+        x, y = data
 
         def loss_of(weights):
             return cr.ops.mean((self(x, training=True) - y) ** 2)
@@ -244,7 +339,7 @@ class OwnMetric(OwnStep):
     """As above, with a metric in an attribute."""
 
     def train_step(self, data):
-        x, y, _ = data
+        x, y = data
         super().train_step(data)
         self.running.update_state(y)
         return {"loss": cr.ops.mean(y), "running": self.running.result(), "two": cr.ops.mean(x, axis=0)[:2]}
