@@ -10,6 +10,8 @@ import contextvars
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from chainrule.errors import ChainruleError, unknown_name
 
 _custom: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("custom", default={})  # noqa: B039
@@ -155,7 +157,7 @@ class Configured:
 
 def require_number(where: str, name: str, value: Any, low: float, high: float, open_high: bool = False) -> float:
     """`value` as a float within [low, high], or [low, high) with `open_high`."""
-    good = isinstance(value, int | float) and not isinstance(value, bool)
+    good = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not good or not low <= value <= high or (open_high and value == high):
         raise ChainruleError(
             f"{name} is out of range", where=where, expected=f"a number from {low:g} to {high:g}", got=repr(value)

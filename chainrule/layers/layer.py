@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,6 +29,28 @@ from chainrule.layers import symbolic
 
 _training: contextvars.ContextVar[bool] = contextvars.ContextVar("training", default=False)
 _penalties: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("penalties", default=None)
+
+
+_changes = itertools.count(1)
+_last_change = [0]
+
+
+def note_change() -> None:
+    """Some layer got a weight, or is trained from here on, or no longer."""
+    _last_change[0] = next(_changes)
+
+
+def changes() -> int:
+    """How many such changes there were, in all layers of the process."""
+    return _last_change[0]
+
+
+def inner_layers(layer: Layer) -> list[Layer]:
+    """The layers within a layer, and within those."""
+    found: list[Layer] = []
+    for part in layer.sublayers:
+        found += [part, *inner_layers(part)]
+    return found
 
 
 @contextlib.contextmanager
@@ -74,6 +97,7 @@ class Layer(registry.Configured):
         dtype: str | None = None,
     ):
         self.given_name = name
+        self.named = False  # by a model: another one changes the name only if it must
         self.name = name or snake_case(type(self).__name__)
         self._trainable = bool(trainable)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -114,6 +138,7 @@ class Layer(registry.Configured):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        note_change()
         for layer in self.sublayers:
             layer.trainable = value
 
@@ -142,6 +167,7 @@ class Layer(registry.Configured):
         variable = Variable(made, name=f"{self.name}/{name}", trainable=trainable)
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
         self._own.append(variable)
+        note_change()
         return variable
 
     def add_loss(self, value: Any) -> None:

@@ -24,7 +24,7 @@ from chainrule.graph.tree import flatten, map_leaves, unflatten
 from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers import InputLayer, Layer, symbolic
-from chainrule.layers.layer import collect_penalties, parts_of
+from chainrule.layers.layer import changes, collect_penalties, inner_layers, parts_of
 from chainrule.metrics import Mean, Metric
 from chainrule.models import network, saving
 from chainrule.models.summary import format_summary
@@ -38,6 +38,9 @@ from chainrule.training.prepare import prepare
 from chainrule.training.profiling import profile_training
 from chainrule.training.step import train_step
 
+OBJECTIVE = ("loss", "loss_weights", "metrics", "weighted_metrics")
+"""What `compile` is told of the objective, in the order in which `Objective` takes it."""
+
 
 class Watch:
     """Variables that a model's steps keep count in; they are no weights."""
@@ -46,7 +49,8 @@ class Watch:
         self.loss = Mean("loss")
         self.first_bad_step = Variable(np.int32(-1), "first_bad_step", trainable=False)
         self.step_in_epoch = Variable(np.int32(0), "step_in_epoch", trainable=False)
-        self.logs: dict[str, Variable] = {}  # of a `train_step` that returns its own
+        self.step = "train_step"  # the one that runs, or ran last
+        self.own: dict[str, dict[str, Variable]] = {}  # by step: what one of the user's own returned
 
     def note(self, loss: Any) -> None:
         """Keep the number of the first step whose loss is no finite number."""
@@ -56,7 +60,8 @@ class Watch:
 
     @property
     def variables(self) -> list[Variable]:
-        return [*self.loss.variables, self.step_in_epoch, *self.logs.values()]
+        own = [variable for logs in self.own.values() for variable in logs.values()]
+        return [*self.loss.variables, self.step_in_epoch, *own]
 
     def reset(self) -> None:
         self.loss.reset_state()
@@ -101,6 +106,7 @@ class Model(Layer):
         self.executables: dict[Any, Any] = {}
         self.predictor: predicting.Predictor | None = None
         self.watch = Watch()
+        self._trainable_key: tuple[int, Any] = (-1, None)
         self._outputs: list[Output] = []
         self.input_types: Any = None  # of a model that is a Python formula, once it has seen data
         self._penalties: list[Any] = []
@@ -111,7 +117,7 @@ class Model(Layer):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self.network is None:
             raise ChainruleError("the model has no formula", where=f"model '{self.name}'", fix="define call(self, x)")
-        return self.network.run(inputs, training)
+        return self.network.run(inputs, training, mask)
 
     @property
     def layers(self) -> list[Layer]:
@@ -274,10 +280,21 @@ class Model(Layer):
                 fix="put cr.Input(shape) first, or call the model on data",
             )
 
+    def trainable_key(self) -> Any:
+        """What differs where other layers or weights are trained; looked for again only after some layer changed."""
+        version, key = self._trainable_key
+        if version != changes():
+            layers = [self, *inner_layers(self)]
+            key = (tuple(layer.trainable for layer in layers), tuple(map(id, self.trainable_weights)))
+            self._trainable_key = (changes(), key)
+        return key
+
     def forget_code(self) -> None:
         """Drop what was compiled for the layers as they were."""
         self.executables.clear()
         self.predictor = None
+        if self.compile_arguments:  # losses and metrics meet the outputs anew
+            self.objective = Objective(*(self.compile_arguments[name] for name in OBJECTIVE))
 
     def count_params(self) -> int:
         self.require_built()
@@ -331,7 +348,6 @@ class Model(Layer):
             "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics
         }  # fmt: skip
         self.optimizer = optimizers.get(optimizer)
-        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.run_eagerly = run_eagerly
         self.watch = Watch()
         self.forget_code()
@@ -350,7 +366,8 @@ class Model(Layer):
     def metrics(self) -> list[Any]:
         """The running loss and the metrics, those kept in attributes too."""
         found = [] if self.objective is None else [metric for _, _, metric in self.objective.metrics]
-        return [self.watch.loss, *(self.objective.trackers if self.objective else []), *found, *self.own_metrics]
+        trackers = [] if self.objective is None else self.objective.logged_trackers
+        return [self.watch.loss, *trackers, *found, *self.own_metrics]
 
     @property
     def own_metrics(self) -> list[Metric]:
@@ -422,6 +439,7 @@ class Model(Layer):
             loss_of_batch, self.trainable_variables, has_aux=True
         )
         self.track(loss, x, y, predictions, sample_weight)
+        self.watch.note(loss)
 
     def test_step(self, data: Any) -> Any:
         """Loss and metrics of a batch. To be overridden: returned numbers become logs."""
@@ -451,18 +469,18 @@ class Model(Layer):
             running.total.assign(ops.add(running.total, ops.multiply(ops.cast(loss, "float64"), rows)))
             running.count.assign(ops.add(running.count, rows))
             self.compute_metrics(x, y, predictions, sample_weight)
-            self.watch.note(loss)
 
-    def keep_logs(self, logs: Any) -> None:
+    def keep_logs(self, step: str, logs: Any) -> None:
         """Keep what a step of the user's own returned."""
         if not isinstance(logs, dict) or not logs:
             return
+        own = self.watch.own.setdefault(step, {})
         for name, value in logs.items():
             number = ops.cast(value, "float64")
-            if name not in self.watch.logs:
-                self.watch.logs[name] = Variable(np.zeros(number.shape), name, trainable=False)
-            self.watch.logs[name].assign(number)
-        if "loss" in logs:
+            if name not in own:
+                own[name] = Variable(np.zeros(number.shape), name, trainable=False)
+            own[name].assign(number)
+        if "loss" in logs and step == "train_step":
             self.watch.note(logs["loss"])
 
     @property
@@ -472,8 +490,9 @@ class Model(Layer):
 
     def logs(self) -> dict[str, float]:
         """The running metrics by name, the loss last, as Keras prints them."""
-        if self.watch.logs:
-            return {name: variable.numpy().tolist() for name, variable in self.watch.logs.items()}
+        own = self.watch.own.get(self.watch.step)
+        if own:
+            return {name: variable.numpy().tolist() for name, variable in own.items()}
         return self.objective.logs() | {"loss": float(self.watch.loss.result())}
 
     def reset_metrics(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import layers as layers_module
-from chainrule import registry
+from chainrule import ops, registry
 from chainrule.errors import ChainruleError, unknown_name
 from chainrule.graph.ir import CONSTANT, INPUT, Literal, Node, make_constant, reachable
 from chainrule.graph.primitive import PRIMITIVES
@@ -67,9 +67,15 @@ class Network:
         """The inputs' shapes without the batch, in the nest of the inputs."""
         return map_leaves(lambda node: tuple(node.shape[1:]), self.input)
 
-    def run(self, inputs: Any, training: bool) -> Any:
-        """The outputs for some inputs."""
-        values = dict(zip(self.inputs, split("inputs", inputs, self.input_names), strict=True))
+    def run(self, inputs: Any, training: bool, mask: Any = None) -> Any:
+        """The outputs for some inputs, which become the dtypes of the model's."""
+        parts = split("inputs", inputs, self.input_names)
+        values = {node: ops.cast(part, node.dtype) for node, part in zip(self.inputs, parts, strict=True)}
+        for value, before in zip(values.values(), parts, strict=True):
+            symbolic.set_mask(value, symbolic.mask_of(before))
+        if mask is not None:
+            for value, part in zip(values.values(), mask if isinstance(mask, list) else [mask], strict=False):
+                symbolic.set_mask(value, part)
         return unflatten(self.output_tree, symbolic.replay(self.outputs, values, training))
 
     def describe_outputs(self) -> list[Output]:
@@ -225,12 +231,8 @@ def name_layers(layers: list[Layer]) -> None:
         ChainruleError: where two were given the same.
     """
     taken: set[str] = set()
-    for layer in layers:
-        if layer.given_name is not None:
-            name_layer(layer, taken)
-    for layer in layers:
-        if layer.given_name is None:
-            name_layer(layer, taken)
+    for layer in sorted(layers, key=lambda layer: (layer.given_name is None) + (not layer.named)):
+        name_layer(layer, taken)
 
 
 def name_layer(layer: Layer, taken: set[str]) -> None:
@@ -246,6 +248,11 @@ def name_layer(layer: Layer, taken: set[str]) -> None:
         name = f"{base}_{number}"
     if name != layer.name:
         rename(layer, name)
+    if hasattr(layer, "layers"):  # weights of a model within a model are named after both
+        for weight in layer.weights:
+            if not weight.name.startswith(f"{name}/"):
+                weight.name = f"{name}/{weight.name}"
+    layer.named = True
     taken.add(name)
 
 

@@ -160,6 +160,8 @@ def read_types(nest: Any) -> Any:
 
 def describe_nest(nest: Any) -> Any:
     """A nest of names, numbers and objects as JSON."""
+    if isinstance(nest, np.generic):
+        return nest.item()
     if nest is None or isinstance(nest, str | int | float):
         return nest
     if isinstance(nest, list | tuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule import layers as layers_module
-from chainrule import registry
+from chainrule import ops, registry
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
 from chainrule.graph.tree import flatten
@@ -141,6 +141,8 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs
+        if self.input_layer is not None and x.dtype != self.input_layer.dtype:
+            x = ops.cast(x, self.input_layer.dtype)
         for place, layer in enumerate(self._stack):
             x = (
                 layer(x, training=training, mask=mask)

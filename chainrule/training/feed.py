@@ -25,8 +25,8 @@ Order = Callable[[int], Any]
 def executable_for(model: Any, step: Any, data: Data) -> Any:
     """The compiled step for data of these types, kept with the model."""
     leaves, tree = flatten(data)
-    trained = tuple(map(id, model.trainable_variables)) if step.__name__ == "train_step" else ()
-    key = (step.__name__, tree, tuple((str(leaf.dtype), leaf.shape[1:]) for leaf in leaves), trained)
+    kinds = tuple((str(leaf.dtype), leaf.shape[1:]) for leaf in leaves)
+    key = (step.__name__, tree, kinds, model.trainable_key())
     if key not in model.executables:
         from chainrule.runtime.jit import build
 
@@ -38,6 +38,7 @@ class ArrayFeed:
     """All rows in memory, or in files mapped into it."""
 
     def __init__(self, model: Any, step: Any, data: Data, batch_size: int, steps: int | None = None):
+        self.model, self.step = model, step
         self.leaves = flatten(data)[0]
         self.rows = len(self.leaves[0])
         self.batch_size = batch_size
@@ -55,6 +56,7 @@ class ArrayFeed:
 
     def run(self, done: int, count: int) -> int:
         """Run steps from step `done`; how many there were."""
+        self.model.watch.step = self.step.__name__
         self.executable.run_steps([*self.leaves, self.order], batch_size=self.batch_size, first=done, count=count)
         return count
 
@@ -166,6 +168,7 @@ class BatchFeed:
         leaves = flatten(data)[0]
         rows = len(leaves[0])
         executable = executable_for(self.model, self.step, data)
+        self.model.watch.step = self.step.__name__
         executable.run_steps([*leaves, np.arange(rows, dtype=np.int32)], batch_size=rows, first=0, count=1)
         return 1
 

@@ -17,7 +17,7 @@ from chainrule.data.arrays import check_count
 from chainrule.errors import DataError, NonFiniteLossError
 from chainrule.training.feed import ArrayFeed, BatchFeed, is_iterable_of_batches
 from chainrule.training.history import History
-from chainrule.training.prepare import prepare, split_validation
+from chainrule.training.prepare import add_class_weights, prepare, split_validation
 from chainrule.training.run import Run
 from chainrule.training.step import test_step, train_step
 
@@ -48,7 +48,7 @@ def fit(
     """Train; see `Model.fit`."""
     model.require_compiled()
     size = check_count("batch_size", 32 if batch_size is None else batch_size)
-    epochs = check_count("epochs", epochs, 0)
+    epochs, initial_epoch = check_count("epochs", epochs, 0), check_count("initial_epoch", initial_epoch, 0)
     feed, validation = make_feeds(
         model, x, y, size, sample_weight, class_weight, validation_split, validation_data, steps_per_epoch,
         validation_steps, validation_batch_size,
@@ -92,7 +92,8 @@ def train_epochs(
             run.end_epoch()
             watchers.on_epoch_end(epoch, logs)
     finally:
-        finish_weights(model, epochs)
+        if run.batches > 0:
+            finish_weights(model, epochs)
     return logs
 
 
@@ -124,11 +125,12 @@ def make_feeds(
                 raise DataError(f"x gives batches, so {name} cannot be given apart", where="fit", got=type(x).__name__)
         feed: Feed = BatchFeed(model, train_step, x, steps_per_epoch, class_weight)
     else:
-        data = prepare(model, x, y, sample_weight, class_weight)
+        data = prepare(model, x, y, sample_weight)
         if validation_split and validation_data is None:
             data, held_out = split_validation(data, validation_split)
+        data = add_class_weights(model, data, class_weight)
         feed = ArrayFeed(model, train_step, data, size, steps_per_epoch)
-    tested = validation_batch_size or size
+    tested = size if validation_batch_size is None else check_count("validation_batch_size", validation_batch_size)
     if held_out is not None:
         return feed, ArrayFeed(model, test_step, held_out, tested, validation_steps)
     if validation_data is None:
@@ -148,6 +150,8 @@ def make_test_feed(model: Any, data: Any, size: int, steps: int | None) -> Feed:
 
 def is_due(freq: Any, epoch: int) -> bool:
     """Whether to validate after this epoch: every `freq` epochs, or after those listed, counted from 1."""
+    if not isinstance(freq, list | tuple | set):
+        check_count("validation_freq", freq)
     return epoch + 1 in freq if isinstance(freq, list | tuple | set) else (epoch + 1) % freq == 0
 
 
@@ -162,6 +166,7 @@ def train_epoch(model: Any, run: Run, watchers: CallbackList) -> None:
         began = time.perf_counter()
         count = feed.run(run.done, count)
         if count == 0:
+            refuse_nothing(run.done, "x")
             break
         chunk = max(1, int(count * _CHUNK_SECONDS / max(time.perf_counter() - began, 1e-6)))
         run.done, run.batches = run.done + count, run.batches + count
@@ -171,6 +176,18 @@ def train_epoch(model: Any, run: Run, watchers: CallbackList) -> None:
             watchers.on_train_batch_end(run.done - 1, model.logs())
         if model.stop_training:
             break
+
+
+def refuse_nothing(done: int, where: str) -> None:
+    """An epoch without a batch has no loss."""
+    if done == 0:
+        raise DataError(
+            "there was no batch",
+            where=where,
+            expected="at least one an epoch",
+            got="an iterable at its end",
+            fix="give something that can be begun anew, or a generator that goes on",
+        )
 
 
 def check_finite(model: Any, epoch: int) -> None:
@@ -189,6 +206,7 @@ def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[s
     """Loss and metrics over a feed; the running ones of training stay as they are."""
     watchers = CallbackList() if watchers is None else watchers
     kept = [(variable, variable.numpy()) for variable in model.metric_variables]
+    step = model.watch.step
     model.reset_metrics()
     watching = watchers.listens("on_test_batch_begin") or watchers.listens("on_test_batch_end")
     watchers.on_test_begin()
@@ -200,6 +218,7 @@ def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[s
                 watchers.on_test_batch_begin(done)
             count = feed.run(done, 1 if watching or feed.steps is None else feed.steps - done)
             if count == 0:
+                refuse_nothing(done, "the data to test on")
                 break
             done += count
             if watching:
@@ -209,5 +228,6 @@ def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[s
     finally:
         for variable, value in kept:
             variable.assign(value)
+        model.watch.step = step
     watchers.on_test_end(logs)
     return logs

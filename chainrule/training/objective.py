@@ -144,6 +144,12 @@ class Objective:
         parts = [*self.trackers, *(metric for _, _, metric in self.metrics)]
         return [variable for part in parts for variable in part.variables]
 
+    @property
+    def logged_trackers(self) -> list[metrics.Mean]:
+        """The running losses of the outputs that have one."""
+        pairs = zip(self.trackers, self.losses if self.trackers else [], strict=True)
+        return [tracker for tracker, loss in pairs if loss is not None]
+
     def logs(self) -> dict[str, Any]:
         """The running values by name: numbers, and a list where a metric has several."""
         found: dict[str, Any] = {}
@@ -153,11 +159,7 @@ class Objective:
             for name, part in parts.items():
                 array = np.asarray(part)
                 found[name] = array.item() if array.size == 1 else array.tolist()
-        return found | {
-            tracker.name: float(tracker.result())
-            for tracker, loss in zip(self.trackers, self.losses if self.trackers else [], strict=True)
-            if loss is not None
-        }
+        return {tracker.name: float(tracker.result()) for tracker in self.logged_trackers} | found
 
     def reset(self) -> None:
         for part in [*self.trackers, *(metric for _, _, metric in self.metrics)]:

@@ -55,6 +55,11 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     if y is None:
         raise DataError("there are no targets", where=f"{prefix}y", expected=f"one for {', '.join(names)}", got=None)
     targets = [None if part is None else check(f"{prefix}y", part) for part in split(f"{prefix}y", y, names)]
+    for name, target, loss in zip(names, targets, model.objective.losses, strict=True):
+        if target is None and loss is not None:
+            raise DataError(
+                "an output with a loss has no targets", where=f"{prefix}y", expected=names, got=f"no '{name}'"
+            )
     rows_of(found)
     targets = [
         None if target is None or loss is None else check_targets(f"{prefix}y", target, output, loss)
@@ -65,15 +70,25 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
         for part in split_weights(f"{prefix}sample_weight", sample_weight, names)
     ]
     rows_of(found)
-    classes = split_class_weights(class_weight, names)
-    weights = [
-        weight if of_class is None or target is None else weigh_classes(target, of_class, weight)
-        for weight, target, of_class in zip(weights, targets, classes, strict=True)
-    ]
     model.objective.meet_targets([None if target is None else target.shape for target in targets])
-    if len(names) == 1:
-        return x_nest, targets[0], weights[0]
-    return x_nest, targets, weights
+    data = (x_nest, targets[0], weights[0]) if len(names) == 1 else (x_nest, targets, weights)
+    return add_class_weights(model, data, class_weight)
+
+
+def add_class_weights(model: Any, data: Data, class_weight: Any) -> Data:
+    """The data with a weight a class put onto the samples' own."""
+    if class_weight is None:
+        return data
+    x, y, weight = data
+    outputs = model.objective.outputs
+    several = len(outputs) > 1
+    targets, weights = (y, weight) if several else ([y], [weight])
+    classes = split_class_weights(class_weight, [output.name for output in outputs])
+    weighed = [
+        before if of_class is None or target is None else weigh_classes(target, of_class, before, output)
+        for before, target, of_class, output in zip(weights, targets, classes, outputs, strict=True)
+    ]
+    return x, y, weighed if several else weighed[0]
 
 
 def check_targets(name: str, y: np.ndarray, output: Output, loss: Any) -> np.ndarray:
@@ -90,8 +105,9 @@ def check_targets(name: str, y: np.ndarray, output: Output, loss: Any) -> np.nda
                 got=format_shape(y.shape),
                 fix="use CategoricalCrossentropy for targets with one number a class",
             )
-        if loss.ignore_class is None:
-            check_labels(name, y, int(output.shape[-1]), output.layer)
+        counted = y if loss.ignore_class is None else y[y != loss.ignore_class]
+        if counted.size:
+            check_labels(name, counted, int(output.shape[-1]), output.layer)
         return np.ascontiguousarray(y.reshape(rows, *output.shape[:-1]), dtype=np.int32)
     if getattr(loss, "lines_up", True):
         blank = np.broadcast_to(np.float32(0), (1, *output.shape))
@@ -127,14 +143,22 @@ def split_class_weights(class_weight: Any, names: list[str]) -> list[Any]:
     return split("class_weight", class_weight, names)
 
 
-def weigh_classes(y: np.ndarray, class_weight: Mapping[int, float], weight: np.ndarray | None) -> np.ndarray:
-    """A weight a sample from a weight a class, times the samples' own."""
-    labels = np.argmax(y, -1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(int)
+def weigh_classes(
+    y: np.ndarray, class_weight: Mapping[int, float], weight: np.ndarray | None, output: Output
+) -> np.ndarray:
+    """A weight a label from a weight a class, times the samples' own; a label may be the largest of several numbers."""
+    if y.shape[1:] == output.shape and y.shape[-1] > 1:
+        labels = np.argmax(y, -1)
+    else:
+        labels = np.rint(y[..., 0] if y.ndim > 1 and y.shape[-1] == 1 else y).astype(int)
     missing = sorted(set(np.unique(labels).tolist()) - set(class_weight))
     if missing:
         raise DataError("a class has no weight", where="class_weight", expected="one for every label", got=missing)
-    weights = np.array([class_weight[int(label)] for label in labels], dtype=np.float32)
-    return weights if weight is None else weights * weight
+    known, places = np.unique(labels, return_inverse=True)
+    weights = np.array([class_weight[int(label)] for label in known], np.float32)[places].reshape(labels.shape)
+    if weight is None:
+        return weights
+    return weights * weight.reshape(weight.shape + (1,) * (weights.ndim - weight.ndim))
 
 
 def split_validation(data: Data, part: Any) -> tuple[Data, Data]:

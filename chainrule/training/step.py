@@ -26,12 +26,12 @@ def draw(nest: Any, rows: Any) -> Any:
 
 def train_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """One step of training; Variables carry everything out."""
-    model.keep_logs(model.train_step(pack(*draw((x, y, weight), rows))))
+    model.keep_logs("train_step", model.train_step(pack(*draw((x, y, weight), rows))))
 
 
 def test_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """Loss and metrics of one batch."""
-    model.keep_logs(model.test_step(pack(*draw((x, y, weight), rows))))
+    model.keep_logs("test_step", model.test_step(pack(*draw((x, y, weight), rows))))
 
 
 def pack(x: Any, y: Any, weight: Any) -> Any:

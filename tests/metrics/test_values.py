@@ -191,7 +191,7 @@ class OwnStep(cr.Model):
         return self.dense(x)
 
     def test_step(self, data):
-        x, y, _ = data
+        x, y = data
         p = self(x)
         self.hits.update_state(y, p)
         self.area.update_state(y, p)
