@@ -102,20 +102,26 @@ def find_barriers(program: Program, spans: Sequence[tuple[int, int]], alone: Seq
     worker ran both alone.
     """
     barriers = []
-    touched: list[tuple[int, int, bool, bool]] = []  # start, end, written, alone
+    by_all: dict[tuple[int, int], bool] = {}  # memory that shared rows touched since, and whether one wrote it
+    by_first: dict[tuple[int, int], bool] = {}  # the same of rows that the first worker ran
     for number, row in enumerate(program.rows):
         kernel = program.kernels[row.kernel]
-        mine = [(*spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)]
-        clash = any(
-            start < other_end
-            and other_start < end
-            and (written or other_written)
-            and not (alone[number] and other_alone)
-            for start, end, written in mine
-            for other_start, other_end, other_written, other_alone in touched
-        )
+        mine = [(spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)]
+        others = [by_all] if alone[number] else [by_all, by_first]
+        clash = any(_clashes(mine, touched) for touched in others)
         barriers.append(clash)
         if clash:
-            touched = []
-        touched += [(start, end, written, alone[number]) for start, end, written in mine]
+            by_all, by_first = {}, {}
+        into = by_first if alone[number] else by_all
+        for span, written in mine:
+            into[span] = into.get(span, False) or written
     return barriers
+
+
+def _clashes(mine: Sequence[tuple[tuple[int, int], bool]], touched: Mapping[tuple[int, int], bool]) -> bool:
+    """Whether memory is touched in both, and written in one of them."""
+    return any(
+        start < other_end and other_start < end and (written or other_written)
+        for (start, end), written in mine
+        for (other_start, other_end), other_written in touched.items()
+    )

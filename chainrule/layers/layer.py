@@ -306,20 +306,24 @@ class Layer(registry.Configured):
         inputs = map_leaves(as_data, inputs)
         self.ensure_built(map_leaves(lambda leaf: tuple(leaf.shape[1:]), inputs))
         training = _training.get() if training is None else bool(training)
+        token = _training.set(training)
+        try:
+            with symbolic.masks_of_a_call(), scope(self.name), self.located():
+                return self._call_with_masks(inputs, others, training, mask, options)
+        finally:
+            _training.reset(token)
+
+    def _call_with_masks(self, inputs: Any, others: Any, training: bool, mask: Any, options: dict[str, Any]) -> Any:
+        """The formula, given what it takes of `training` and the inputs' mask; the result has its mask noted."""
         accepted = accepted_arguments(type(self).call)
         previous = symbolic.mask_of(inputs) if mask is None else mask
         if "training" in accepted:
             options["training"] = training
         if "mask" in accepted and previous is not None:
             options["mask"] = previous
-        token = _training.set(training)
-        try:
-            with scope(self.name), self.located():
-                result = self.call(inputs, *others, **options)
-                if self.activity_regularizer is not None:
-                    self.add_loss(self.penalize_activity(result))
-        finally:
-            _training.reset(token)
+        result = self.call(inputs, *others, **options)
+        if self.activity_regularizer is not None:
+            self.add_loss(self.penalize_activity(result))
         symbolic.set_mask(result, self.compute_mask(inputs, previous))
         return result
 

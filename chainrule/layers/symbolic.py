@@ -10,7 +10,9 @@ operations mix freely; `replay` computes such nodes from their inputs, calling t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,22 +126,48 @@ def replay(outputs: Sequence[Node], values: Mapping[Node, Any], training: bool =
 # -- masks --------------------------------------------------------------------------------------------------------
 
 
-def set_mask(result: Any, mask: Any) -> None:
-    """Note which positions of a traced result count."""
-    record = current_trace()
-    if mask is None or record is None:
+_eager_masks: contextvars.ContextVar[dict[int, tuple[Any, Any]] | None] = contextvars.ContextVar(
+    "eager_masks", default=None
+)
+"""Within an eager call: the arrays that have masks, kept so that their numbers stay theirs, and the masks."""
+
+
+@contextlib.contextmanager
+def masks_of_a_call() -> Iterator[None]:
+    """Masks are handed on within the outermost call of a layer; a trace keeps its own."""
+    if current_trace() is not None or _eager_masks.get() is not None:
+        yield
         return
+    token = _eager_masks.set({})
+    try:
+        yield
+    finally:
+        _eager_masks.reset(token)
+
+
+def set_mask(result: Any, mask: Any) -> None:
+    """Note which positions of a result count."""
+    if mask is None:
+        return
+    record, eager = current_trace(), _eager_masks.get()
     for leaf in flatten(result)[0]:
-        if isinstance(leaf, Node):
+        if record is not None and isinstance(leaf, Node):
             record.masks[leaf] = mask
+        elif record is None and eager is not None:
+            eager[id(leaf)] = (leaf, mask)
 
 
 def mask_of(inputs: Any) -> Any:
-    """The mask of traced inputs, or None; of several inputs a list."""
-    record = current_trace()
-    if record is None or not record.masks:
+    """The mask of inputs, or None; of several inputs a list."""
+    record, eager = current_trace(), _eager_masks.get()
+    if not (eager if record is None else record.masks):
         return None
-    masks = [record.masks.get(leaf) if isinstance(leaf, Node) else None for leaf in flatten(inputs)[0]]
+    leaves = flatten(inputs)[0]
+    if record is not None:
+        masks = [record.masks.get(leaf) if isinstance(leaf, Node) else None for leaf in leaves]
+    else:
+        assert eager is not None
+        masks = [eager[id(leaf)][1] if id(leaf) in eager else None for leaf in leaves]
     if all(mask is None for mask in masks):
         return None
-    return masks[0] if isinstance(inputs, Node) else masks
+    return masks if isinstance(inputs, list | tuple | dict) else masks[0]

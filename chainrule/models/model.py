@@ -49,6 +49,7 @@ class Watch:
         self.loss = Mean("loss")
         self.first_bad_step = Variable(np.int32(-1), "first_bad_step", trainable=False)
         self.step_in_epoch = Variable(np.int32(0), "step_in_epoch", trainable=False)
+        self.found: list[Metric] | None = None  # metrics in the model's attributes, once looked for
         self.step = "train_step"  # the one that runs, or ran last
         self.own: dict[str, dict[str, Variable]] = {}  # by step: what one of the user's own returned
 
@@ -372,7 +373,10 @@ class Model(Layer):
     @property
     def own_metrics(self) -> list[Metric]:
         """Metrics kept in attributes, for a training step of one's own."""
-        return [part for part in parts_of(list(vars(self).values())) if isinstance(part, Metric)]
+        if self.watch.found is None:
+            held = parts_of(list(vars(self).values()))
+            self.watch.found = [part for part in held if isinstance(part, Metric)]
+        return self.watch.found
 
     @property
     def metrics_names(self) -> list[str]:

@@ -51,6 +51,9 @@ def save_model(model: Any, path: Any, overwrite: bool = True) -> None:
             "optimizer": registry.describe(model.optimizer),
             **{name: describe_nest(nest) for name, nest in model.compile_arguments.items()},
         }
+        kept = [place for place, weight in enumerate(model.weights) if not model.optimizer.uses_weight_decay(weight)]
+        if kept:
+            description["compile"]["not_decayed"] = kept
         files["optimizer.safetensors"] = dump_variables(model.optimizer.variables)
     files["counters.safetensors"] = dump_variables(random_counters(model))
     run = getattr(model, "training_run", None)
@@ -110,6 +113,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
                 metrics=read_nest("metric", setup["metrics"], metrics.CLASSES),
                 weighted_metrics=read_nest("metric", setup.get("weighted_metrics"), metrics.CLASSES),
             )
+            if setup.get("not_decayed"):
+                model.optimizer.exclude_from_weight_decay([model.weights[place] for place in setup["not_decayed"]])
     if "counters.safetensors" in files:
         counters = safetensors.load(files["counters.safetensors"], where)
         check_fit(random_counters(model), counters, where, "counter")

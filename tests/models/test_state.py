@@ -116,6 +116,17 @@ def test_a_mask_given_to_a_graph_of_layers_counts():
     np.testing.assert_allclose(moved[0], moved[1], rtol=1e-6)
 
 
+def test_masks_count_in_eager_calls_too():
+    x = np.random.default_rng(1).standard_normal((2, 4, 3)).astype("f")
+    x[:, 2:] = 0
+    given = cr.Input((4, 3))
+    for model in (
+        cr.Model(given, L.Softmax(axis=1)(L.Masking()(given))),
+        cr.Sequential([given, L.Masking(), L.Softmax(axis=1)]),
+    ):
+        np.testing.assert_allclose(model(x), model.predict(x), rtol=1e-6, atol=1e-7)
+
+
 def test_labels_beside_the_ignored_class_are_checked():
     model = cr.Sequential([cr.Input((6,)), L.Dense(3, "softmax")])
     model.compile("sgd", cr.losses.SparseCategoricalCrossentropy(ignore_class=-1))
@@ -183,6 +194,20 @@ def test_a_second_model_leaves_the_names_of_the_first(tmp_path):
     assert len({layer.name for layer in second.layers}) == 3
     first.save(tmp_path / "model")
     cr.load_model(tmp_path / "model")
+
+
+def test_weights_that_do_not_decay_are_saved(tmp_path):
+    model = cr.Sequential([cr.Input((6,)), L.Dense(1)])
+    optimizer = cr.optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "mse")
+    model.fit(X, Y, verbose=0, shuffle=False)
+    model.save(tmp_path / "model")
+    again = cr.load_model(tmp_path / "model")
+    for which in (model, again):
+        which.fit(X, Y, verbose=0, shuffle=False)
+    for mine, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path):
