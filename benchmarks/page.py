@@ -151,7 +151,7 @@ def machine(report: Report) -> str:
     host, peak, versions = report["machine"], report["peak"], report["versions"]
     against = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "chainrule")
     return (
-        f"{host['cpus']} cores of a {host['cpu']}, {host['system']}, Python {host['python']}; measured peak "
+        f"{host['cpus']} cores ({host['cpu']}), {host['system']}, Python {host['python']}; measured peak "
         f"{peak['gflops']:.0f} GFLOP/s in float32, {peak['bandwidth_gbs']:.0f} GB/s from memory. {against}."
     )
 
