@@ -9,6 +9,8 @@ import re
 import struct
 import tempfile
 import types
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,12 +152,12 @@ def sent(options: dict[str, Any]) -> Callable[[Package], Any]:
         def post(request: Any, timeout: float) -> Any:
             body = request.data.decode()
             if not options.get("send_as_json"):
-                ((field, (body,)),) = cr.callbacks.loggers.urllib.parse.parse_qs(body).items()
+                ((field, (body,)),) = urllib.parse.parse_qs(body).items()
                 body = field + body
             posted.append(request.full_url + body + str(request.get_header("X-key")))
             return contextlib.nullcontext()
 
-        with replaced(cr.callbacks.loggers.urllib.request, "urlopen", post):
+        with replaced(urllib.request, "urlopen", post):
             drive(cr.callbacks.RemoteMonitor(**options), logs)
         return posted
 
