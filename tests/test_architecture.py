@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "chainrule"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "lazy", "settings", "config", "registry", "seeds", "backend", "version"),
+    ("errors", "lazy", "naming", "settings", "config", "registry", "seeds", "backend", "version"),
     ("graph",),
     ("ops",),
     ("autodiff",),

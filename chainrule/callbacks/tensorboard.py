@@ -15,6 +15,7 @@ from chainrule.callbacks.rates import log_rates
 from chainrule.errors import ChainruleError
 from chainrule.interop import events
 from chainrule.layers import Embedding, Layer
+from chainrule.naming import free_name
 
 
 class TensorBoard(Callback):
@@ -207,10 +208,7 @@ def describe_calls(network: Any) -> list[events.GraphNode]:
     }
     taken = {node.name for node in nodes}
     for call in network.calls:
-        name, number = call.layer.name, 0
-        while name in taken:
-            number += 1
-            name = f"{call.layer.name}_{number}"
+        name = free_name(call.layer.name, taken)
         taken.add(name)
         inputs = tuple(dict.fromkeys(giver for leaf in call.leaves for giver in givers_of(leaf, givers)))
         nodes.append(as_node(call.layer, name, inputs))

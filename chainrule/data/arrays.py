@@ -59,9 +59,9 @@ def check_array(name: str, value: Any, finite: bool = True) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=as_dtype(array.dtype).numpy)
 
 
-def check_lengths(arrays: Sequence[tuple[str, np.ndarray | None]]) -> int:
+def check_lengths(arrays: Sequence[tuple[str, np.ndarray]]) -> int:
     """The number of rows, which all must have."""
-    lengths = {name: len(array) for name, array in arrays if array is not None}
+    lengths = {name: len(array) for name, array in arrays}
     if len(set(lengths.values())) > 1:
         raise DataError("the arrays differ in length", where=" and ".join(lengths), expected="equal", got=lengths)
     return next(iter(lengths.values()))

@@ -26,6 +26,7 @@ import numpy as np
 from chainrule.errors import FileError
 from chainrule.graph.variable import Variable
 from chainrule.interop import safetensors
+from chainrule.naming import free_name
 
 UNFINISHED = ".unfinished"
 """How the names of files end that are being written, or were when the process was killed."""
@@ -155,11 +156,7 @@ def name_variables(variables: Sequence[Variable]) -> dict[str, Variable]:
     """Variables by name, in order; a name that was there before gets a number."""
     named: dict[str, Variable] = {}
     for variable in variables:
-        name, number = variable.name, 0
-        while name in named:
-            number += 1
-            name = f"{variable.name}_{number}"
-        named[name] = variable
+        named[free_name(variable.name, named)] = variable
     return named
 
 

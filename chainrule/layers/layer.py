@@ -11,7 +11,6 @@ import contextvars
 import functools
 import inspect
 import itertools
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +25,7 @@ from chainrule.graph.tree import flatten, map_leaves
 from chainrule.graph.types import ArrayType, OpenDim, as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers import symbolic
+from chainrule.naming import snake_case
 
 _training: contextvars.ContextVar[bool] = contextvars.ContextVar("training", default=False)
 _penalties: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("penalties", default=None)
@@ -124,7 +124,7 @@ class Layer(registry.Configured):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The result's shape, ``(None, …)``: found by tracing `call` where a subclass does not say."""
-        return map_leaves(lambda kind: shape_of(kind), symbolic.infer(self, map_shapes(open_type, input_shape)))
+        return map_leaves(shape_of, symbolic.infer(self, map_shapes(open_type, input_shape)))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the result."""
@@ -342,8 +342,13 @@ class Layer(registry.Configured):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalties on the weights, as they are now."""
-        return [weight.regularizer(weight) for weight in self.trainable_weights if weight.regularizer is not None]
+        """The penalties on the weights that are trained."""
+        found = []
+        for weight in self.trainable_weights:
+            if weight.regularizer is not None:
+                with scope(weight.name):
+                    found.append(weight.regularizer(weight))
+        return found
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable}
@@ -420,8 +425,3 @@ def parts_of(value: Any) -> Iterator[Any]:
             yield from parts_of(item)
     else:
         yield value
-
-
-def snake_case(name: str) -> str:
-    """``PReLU`` to ``p_re_lu``, ``RMSNormalization`` to ``rms_normalization``, as Keras names layers."""
-    return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()

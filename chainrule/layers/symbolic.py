@@ -21,9 +21,14 @@ from chainrule.graph.ir import CONSTANT, INPUT, Node, reachable
 from chainrule.graph.primitive import Primitive
 from chainrule.graph.tracing import apply, current_trace, trace
 from chainrule.graph.tree import Tree, flatten, map_leaves, unflatten
-from chainrule.graph.types import ArrayType, OpenDim
+from chainrule.graph.types import ArrayType, OpenDim, as_dtype
 
 BATCH = OpenDim("batch")
+
+
+def batch_type(array: Any) -> ArrayType:
+    """The type of any number of rows like an array's."""
+    return ArrayType(as_dtype(array.dtype), (BATCH, *array.shape[1:]))
 
 
 def _refuse(*arrays: Any, **params: Any) -> Any:

@@ -101,8 +101,9 @@ from chainrule.metrics.functions import (
     top_k_categorical_accuracy,
 )
 from chainrule.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
-from chainrule.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum, snake_case
+from chainrule.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum
 from chainrule.metrics.regression import CosineSimilarity, R2Score, RootMeanSquaredError
+from chainrule.naming import snake_case
 
 _ALL: tuple[type[Metric], ...] = (
     AUC,

@@ -7,7 +7,6 @@ at once on arrays and are recorded in a traced function. Sums are float64, exact
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ from chainrule.graph.tracing import as_operand, current_trace
 from chainrule.graph.types import as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers.symbolic import mask_of
+from chainrule.naming import snake_case
 
 
 class Metric(registry.Configured):
@@ -128,17 +128,6 @@ class Metric(registry.Configured):
 
 
 # -- helpers of metrics -------------------------------------------------------------------------------------------
-
-
-def snake_case(name: str) -> str:
-    """``F1Score`` to ``f1_score``, as Keras names metrics.
-
-    Example:
-        >>> snake_case("AUC"), snake_case("BinaryIoU")
-        ('auc', 'binary_io_u')
-    """
-    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,6 @@ from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError, unknown_name
 from chainrule.graph.tracing import scope
 from chainrule.graph.tree import flatten, map_leaves, unflatten
-from chainrule.graph.types import ArrayType, as_dtype
 from chainrule.graph.variable import Variable
 from chainrule.layers import InputLayer, Layer, symbolic
 from chainrule.layers.layer import changes, collect_penalties, inner_layers, parts_of
@@ -37,9 +36,7 @@ from chainrule.training.objective import Objective
 from chainrule.training.prepare import prepare
 from chainrule.training.profiling import profile_training
 from chainrule.training.step import train_step
-
-OBJECTIVE = ("loss", "loss_weights", "metrics", "weighted_metrics")
-"""What `compile` is told of the objective, in the order in which `Objective` takes it."""
+from chainrule.utils.arrays import unpack_x_y_sample_weight
 
 
 class Watch:
@@ -95,12 +92,8 @@ class Model(Layer):
             self.network = network.Network(inputs, outputs)
             self.built = True
             self.sample_shape = self.network.input_shapes()
-        self._set_up()
-
-    def _set_up(self) -> None:
         self.optimizer: Any = None
         self.objective: Any = None
-        self.compile_arguments: dict[str, Any] = {}
         self.run_eagerly = False
         self.stop_training = False
         self.training_run: Any = None  # the call of `fit` that is under way (`training/run.py`)
@@ -228,11 +221,9 @@ class Model(Layer):
         if self.network is not None:
             self._check_shapes(flatten(x)[0])
             return
-        types = map_leaves(lambda leaf: ArrayType(as_dtype(leaf.dtype), (symbolic.BATCH, *leaf.shape[1:])), x)
+        types = map_leaves(symbolic.batch_type, x)
         if self.input_types is None:
-            self.input_types = types
-            if type(self).call is not Model.call:  # else only its `train_step` knows what to do
-                self._outputs = self._trace_outputs()
+            self.build_for(types)
             return
         before, now = (map_leaves(lambda kind: tuple(kind.shape[1:]), kinds) for kinds in (self.input_types, types))
         if before != now:
@@ -243,12 +234,11 @@ class Model(Layer):
     def build_for(self, types: Any) -> None:
         """Make the weights of a formula for inputs of these types."""
         self.input_types = types
-        self._outputs = self._trace_outputs()
+        if self.gives_outputs:  # else only its `train_step` knows what to do
+            self._outputs = self._trace_outputs()
 
     def adjust_ranks(self, x: Any) -> Any:
         """A column of shape (n,) for an input of (n, 1), and the other way round."""
-        if not self.built or self.network is None and not self._expected():
-            return x
         leaves, tree = flatten(x)
         wanted = self._expected()
         if len(leaves) != len(wanted):
@@ -294,8 +284,8 @@ class Model(Layer):
         """Drop what was compiled for the layers as they were."""
         self.executables.clear()
         self.predictor = None
-        if self.compile_arguments:  # losses and metrics meet the outputs anew
-            self.objective = Objective(*(self.compile_arguments[name] for name in OBJECTIVE))
+        if self.objective is not None:  # losses and metrics meet the outputs anew
+            self.objective = Objective(*self.objective.given.values())
 
     def count_params(self) -> int:
         self.require_built()
@@ -345,13 +335,12 @@ class Model(Layer):
             steps_per_execution, jit_compile, auto_scale_loss: accepted for Keras's sake; steps run together and are
                 compiled in any case.
         """
-        self.compile_arguments = {
-            "loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics
-        }  # fmt: skip
+        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.optimizer = optimizers.get(optimizer)
         self.run_eagerly = run_eagerly
         self.watch = Watch()
-        self.forget_code()
+        self.executables.clear()
+        self.predictor = None
 
     @property
     def loss(self) -> Any:
@@ -385,12 +374,7 @@ class Model(Layer):
     @property
     def losses(self) -> list[Any]:
         """What is added to the loss in this step: penalties of layers, and regularizers of trainable weights."""
-        found = list(self._penalties)
-        for weight in self.trainable_weights:
-            if weight.regularizer is not None:
-                with scope(weight.name):
-                    found.append(weight.regularizer(weight))
-        return found
+        return [*self._penalties, *super().losses]
 
     def require_compiled(self) -> None:
         if self.optimizer is None:
@@ -404,9 +388,10 @@ class Model(Layer):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The number that training makes small: the outputs' losses and `losses`. To be overridden."""
-        names = [output.name for output in self.objective.outputs]
-        parts = [split(what, nest, names) for what, nest in (("y", y), ("weights", sample_weight))]
-        total, self._terms = self.objective.total(parts[0], self.objective.split_predictions(y_pred), parts[1])
+        split = self.objective.split
+        total, self._terms = self.objective.total(
+            split("y", y), split("predictions", y_pred), split("weights", sample_weight)
+        )
         for penalty in self.losses:
             total = penalty if total is None else ops.add(total, penalty)
         if total is None:
@@ -420,11 +405,10 @@ class Model(Layer):
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Take a batch into the metrics; their values by name."""
-        names = [output.name for output in self.objective.outputs]
-        predictions = self.objective.split_predictions(y_pred)
+        split = self.objective.split
+        predictions = split("predictions", y_pred)
         rows = ops.cast(ops.size_of(predictions[0], 0), "float64")
-        y, sample_weight = split("y", y, names), split("weights", sample_weight, names)
-        self.objective.track(self._terms, y, predictions, sample_weight, rows)
+        self.objective.track(self._terms, split("y", y), predictions, split("weights", sample_weight), rows)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def train_step(self, data: Any) -> Any:
@@ -433,7 +417,7 @@ class Model(Layer):
         Args:
             data: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
         """
-        x, y, sample_weight = feeds.unpack(data)
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
 
         def loss_of_batch() -> Any:
             predictions, loss = self.forward(x, y, sample_weight, training=True)
@@ -447,7 +431,7 @@ class Model(Layer):
 
     def test_step(self, data: Any) -> Any:
         """Loss and metrics of a batch. To be overridden: returned numbers become logs."""
-        x, y, sample_weight = feeds.unpack(data)
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
         predictions, loss = self.forward(x, y, sample_weight, training=False)
         self.track(loss, x, y, predictions, sample_weight)
 
@@ -576,11 +560,7 @@ class Model(Layer):
         self.require_compiled()
         size = check_count("batch_size", 32 if batch_size is None else batch_size)
         data = x if feeds.is_iterable_of_batches(x) else (x, y, sample_weight)
-        feed: loop.Feed
-        if feeds.is_iterable_of_batches(x):
-            feed = feeds.BatchFeed(self, loop.test_step, data, steps)
-        else:
-            feed = feeds.ArrayFeed(self, loop.test_step, prepare(self, x, y, sample_weight), size, steps)
+        feed = loop.make_test_feed(self, data, size, steps, name="")
         watchers = loop.CallbackList(callbacks, model=self, steps=feed.steps, verbose=verbose)
         logs = loop.test(self, feed, watchers)
         if verbose not in (0, "auto"):

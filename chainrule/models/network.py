@@ -26,6 +26,7 @@ from chainrule.graph.tree import flatten, map_leaves, unflatten
 from chainrule.graph.types import DType, OpenDim, as_dtype
 from chainrule.layers import InputLayer, Layer, symbolic
 from chainrule.layers.core import input_layer_of
+from chainrule.naming import free_name
 from chainrule.training.nests import Output, split
 
 
@@ -86,11 +87,7 @@ class Network:
         else:
             names = []
             for producer in producers:
-                name, number = producer, 0
-                while name in names:
-                    number += 1
-                    name = f"{producer}_{number}"
-                names.append(name)
+                names.append(free_name(producer, names))
         return [
             Output(name, tuple(node.shape[1:]), node.dtype, producer)  # type: ignore[arg-type]
             for name, node, producer in zip(names, self.outputs, producers, strict=True)
@@ -237,15 +234,12 @@ def name_layers(layers: list[Layer]) -> None:
 
 def name_layer(layer: Layer, taken: set[str]) -> None:
     """Give a layer a name that is not taken, and take it."""
-    name, number = layer.name, 0
+    name = layer.name
     if name in taken and layer.given_name is not None:
         raise ChainruleError("two layers have one name", where="the model", got=name)
-    base = name
-    if name in taken and name[-1].isdigit():
-        base = name.rstrip("0123456789").rstrip("_")
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
+    # `dense_1` gives way to `dense_2`, not to `dense_1_1`.
+    base = name.rstrip("0123456789").rstrip("_") if name[-1].isdigit() else name
+    name = free_name(name, taken, base)
     if name != layer.name:
         rename(layer, name)
     if hasattr(layer, "layers"):  # weights of a model within a model are named after both

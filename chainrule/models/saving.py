@@ -42,14 +42,14 @@ def save_model(model: Any, path: Any, overwrite: bool = True) -> None:
     """Write network, weights, optimizer, random counters and compile arguments; within `fit`, the position as well."""
     refuse_existing(path, overwrite)
     model.require_built()
-    description = {"format": _FORMAT, "class_name": type(model).__name__, "config": model.get_config()}
+    description = {"format": _FORMAT, **registry.describe(model)}
     if model.input_types is not None:
         description["inputs"] = describe_types(model.input_types)
     files = {"weights.safetensors": dump_variables(model.weights)}
     if model.optimizer is not None:
         description["compile"] = {
             "optimizer": registry.describe(model.optimizer),
-            **{name: describe_nest(nest) for name, nest in model.compile_arguments.items()},
+            **{name: describe_nest(nest) for name, nest in model.objective.given.items()},
         }
         kept = [place for place, weight in enumerate(model.weights) if not model.optimizer.uses_weight_decay(weight)]
         if kept:

@@ -33,7 +33,6 @@ class Sequential(Model):
 
     def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True):
         self._stack: list[Layer] = []
-        self._taken: set[str] = set()  # names
         self._linked: Network | None = None
         self.input_layer: InputLayer | None = None
         super().__init__(name=name, trainable=trainable)
@@ -61,7 +60,7 @@ class Sequential(Model):
                 raise ChainruleError("an Input comes first and once", where=f"model '{self.name}'", got=layer.name)
             self.input_layer = layer
             return
-        name_layer(layer, self._taken)
+        name_layer(layer, {other.name for other in self._stack})
         self._stack.append(layer)
         self._linked, layer._link = None, self._require_network
         if self.input_layer is not None:
@@ -73,9 +72,8 @@ class Sequential(Model):
         """Take the top layer off."""
         self.forget_code()
         self._outputs = []
-        layer = self._stack.pop()
-        self._taken.remove(layer.name)
-        return layer
+        self._linked = None
+        return self._stack.pop()
 
     def _require_network(self) -> Network:
         """The stack as a graph of symbolic arrays, made when it is first asked for."""
@@ -90,7 +88,7 @@ class Sequential(Model):
 
     def build(self, input_shape: Any) -> None:
         """Build for inputs of this shape, the batch first."""
-        self._build(tuple(dim for dim in input_shape[1:]))
+        self._build(tuple(input_shape[1:]))
 
     def _build(self, shape: Any) -> None:
         self.sample_shape = shape
@@ -141,14 +139,10 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         x = inputs
-        if self.input_layer is not None and x.dtype != self.input_layer.dtype:
+        if self.input_layer is not None:
             x = ops.cast(x, self.input_layer.dtype)
-        for place, layer in enumerate(self._stack):
-            x = (
-                layer(x, training=training, mask=mask)
-                if place == 0 and mask is not None
-                else layer(x, training=training)
-            )
+        for layer in self._stack:
+            x, mask = layer(x, training=training, mask=mask), None  # the mask is of the inputs
         return x
 
     def arrange_inputs(self, x: Any) -> Any:

@@ -16,6 +16,7 @@ from chainrule.errors import DataError
 from chainrule.graph.tree import flatten
 from chainrule.training.prepare import Data, prepare
 from chainrule.training.step import record
+from chainrule.utils.arrays import unpack_x_y_sample_weight
 from chainrule.utils.dataset import PyDataset
 
 Order = Callable[[int], Any]
@@ -217,17 +218,14 @@ def iterate(batches: Any, generator: Any = None) -> Iterator[Any]:
 
 
 def unpack(batch: Any) -> tuple[Any, Any, Any]:
-    """x, y and sample weights of a batch.
+    """x, y and sample weights of a batch; a list of another length than 2 or 3 is x.
 
     Raises:
         DataError: for more than three parts.
     """
     if not isinstance(batch, tuple | list) or isinstance(batch, list) and len(batch) not in (2, 3):
         return batch, None, None
-    if len(batch) > 3 or not batch:
-        raise DataError("not a batch", expected="x, (x, y) or (x, y, sample_weight)", got=f"{len(batch)} parts")
-    x, y, weight = (*batch, None, None)[:3]
-    return x, y, weight
+    return unpack_x_y_sample_weight(batch)
 
 
 def is_iterable_of_batches(x: Any) -> bool:

@@ -138,14 +138,14 @@ def make_feeds(
     return feed, make_test_feed(model, validation_data, tested, validation_steps)
 
 
-def make_test_feed(model: Any, data: Any, size: int, steps: int | None) -> Feed:
-    """The feed of `validation_data`: (x, y), (x, y, sample_weight), or an iterable of batches."""
+def make_test_feed(model: Any, data: Any, size: int, steps: int | None, name: str = "validation ") -> Feed:
+    """The feed of data to test on: (x, y), (x, y, sample_weight), or an iterable of batches."""
     if is_iterable_of_batches(data):
-        return BatchFeed(model, test_step, data, steps, name="validation ")
+        return BatchFeed(model, test_step, data, steps, name=name)
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         raise DataError("not a pair of arrays", where="validation_data", expected="(x, y)", got=type(data))
     x, y, weight = (*data, None)[:3]
-    return ArrayFeed(model, test_step, prepare(model, x, y, weight, prefix="validation "), size, steps)
+    return ArrayFeed(model, test_step, prepare(model, x, y, weight, prefix=name), size, steps)
 
 
 def is_due(freq: Any, epoch: int) -> bool:

@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from chainrule.errors import ChainruleError, DataError, unknown_name
+from chainrule.errors import ChainruleError, unknown_name
 from chainrule.graph.types import DType
 
 
@@ -84,11 +82,3 @@ def map_arrays(function: Callable[[str, Any], Any], name: str, nest: Any) -> Any
         parts = [map_arrays(function, f"{name}[{place}]", value) for place, value in enumerate(nest)]
         return tuple(parts) if isinstance(nest, tuple) else parts
     return function(name, nest)
-
-
-def rows_of(leaves: Sequence[tuple[str, np.ndarray]]) -> int:
-    """The number of rows that all arrays have."""
-    lengths = {name: len(array) for name, array in leaves}
-    if len(set(lengths.values())) > 1:
-        raise DataError("the arrays differ in length", where=" and ".join(lengths), expected="equal", got=lengths)
-    return next(iter(lengths.values()))

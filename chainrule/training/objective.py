@@ -15,6 +15,7 @@ from chainrule import losses, metrics, ops
 from chainrule.errors import ChainruleError
 from chainrule.graph.tree import flatten
 from chainrule.graph.variable import Variable
+from chainrule.naming import free_name
 from chainrule.training.nests import Output, split
 
 
@@ -34,7 +35,7 @@ class Objective:
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": given_metrics,
-            "weighted": weighted_metrics,
+            "weighted_metrics": weighted_metrics,
         }
         self.outputs: list[Output] = []
         self.losses: list[losses.Loss | None] = []
@@ -43,7 +44,7 @@ class Objective:
         self.metrics: list[tuple[int, bool, metrics.Metric]] = []  # output, whether weighted, metric
         for identifier in flatten(loss)[0]:
             losses.get(identifier)  # refuses unknown names now
-        for kind in ("metrics", "weighted"):
+        for kind in ("metrics", "weighted_metrics"):
             for identifier in flatten(self.given[kind])[0]:
                 if identifier not in ("accuracy", "acc", "crossentropy", "ce"):
                     metrics.get(identifier)
@@ -71,7 +72,8 @@ class Objective:
         if self.metrics:
             return
         names = [output.name for output in self.outputs]
-        for kind in ("metrics", "weighted"):
+        for kind in ("metrics", "weighted_metrics"):
+            weighted = kind == "weighted_metrics"
             given = self.given[kind]
             if not given:
                 continue
@@ -87,22 +89,19 @@ class Objective:
                     output = self.outputs[place]
                     metric = metrics.resolve(identifier, self.losses[place], shape, ("batch", *output.shape))  # type: ignore[arg-type]
                     prefix = f"{output.name}_" if len(names) > 1 and isinstance(identifier, str) else ""
-                    metric.name = self._free_name(prefix, metric.name, kind == "weighted")
-                    self.metrics.append((place, kind == "weighted", metric))
+                    metric.name = self._free_name(prefix, metric.name, weighted)
+                    self.metrics.append((place, weighted, metric))
 
     def _free_name(self, prefix: str, name: str, weighted: bool) -> str:
         """The name that a metric has in logs: that of another is not taken twice."""
         taken = [metric.name for _, _, metric in self.metrics]
         if weighted and prefix + name in taken:
             name = f"weighted_{name}"
-        number, free = 0, prefix + name
-        while free in taken:
-            number += 1
-            free = f"{prefix}{name}_{number}"
-        return free
+        return free_name(prefix + name, taken)
 
-    def split_predictions(self, predictions: Any) -> list[Any]:
-        return split("predictions", predictions, [output.name for output in self.outputs])
+    def split(self, what: str, nest: Any) -> list[Any]:
+        """The parts of a nest in the order of the outputs."""
+        return split(what, nest, [output.name for output in self.outputs])
 
     def total(
         self, y: Sequence[Any], predictions: Sequence[Any], sample_weight: Sequence[Any]

@@ -13,17 +13,16 @@ import numpy as np
 
 from chainrule import ops
 from chainrule.callbacks.callback_list import CallbackList
-from chainrule.data.arrays import check_array, check_count
+from chainrule.data.arrays import check_array, check_count, check_lengths
 from chainrule.errors import DataError
 from chainrule.graph.tracing import TracedFunction, trace
 from chainrule.graph.tree import flatten, map_leaves, unflatten
-from chainrule.graph.types import ArrayType, as_dtype
+from chainrule.layers.symbolic import batch_type
 from chainrule.runtime.executable import Executable
 from chainrule.runtime.jit import build
 from chainrule.runtime.staged import Staged
 from chainrule.training.feed import is_iterable_of_batches, iterate, unpack
-from chainrule.training.nests import map_arrays, rows_of
-from chainrule.training.step import BATCH
+from chainrule.training.nests import map_arrays
 
 _ROWS = 1024
 """Rows a batch, where nothing is said."""
@@ -43,7 +42,7 @@ def predict_step(model: Any, x: Any) -> Any:
 
 def record_predict(model: Any, x: Any) -> TracedFunction:
     """Trace the step for rows of these arrays' types."""
-    types = map_leaves(lambda array: ArrayType(as_dtype(array.dtype), (BATCH, *array.shape[1:])), x)
+    types = map_leaves(batch_type, x)
     leaves, tree = flatten((types,))
 
     def recorded(x: Any) -> Any:
@@ -121,7 +120,7 @@ def predict(
     nest = arrange(model, x)
     size = _ROWS if batch_size is None else check_count("batch_size", batch_size)
     leaves = [("x", leaf) for leaf in flatten(nest)[0]]
-    rows = rows_of(leaves)
+    rows = check_lengths(leaves)
     if not callbacks:
         found = predictor_for(model, nest)
         if found.takes(nest) and size >= rows:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.data.arrays import check_array, check_labels
+from chainrule.data.arrays import check_array, check_labels, check_lengths
 from chainrule.errors import ChainruleError, DataError
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.losses import SparseCategoricalCrossentropy, line_up
 from chainrule.training.checks import check_last_activation
-from chainrule.training.nests import Output, map_arrays, rows_of, split
+from chainrule.training.nests import Output, map_arrays, split
 
 Data = tuple[Any, Any, Any]
 
@@ -42,7 +42,7 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     model.ensure_fits(x_nest)
     if model.objective.given["loss"] is None:  # a `train_step` of the user's own, or losses that layers add
         others = [None if part is None else map_arrays(check, f"{prefix}y", part) for part in (y, sample_weight)]
-        rows_of(found)
+        check_lengths(found)
         if model.gives_outputs:
             model.objective.meet(model.output_kinds)
         return x_nest, others[0], others[1]
@@ -60,7 +60,7 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
             raise DataError(
                 "an output with a loss has no targets", where=f"{prefix}y", expected=names, got=f"no '{name}'"
             )
-    rows_of(found)
+    check_lengths(found)
     targets = [
         None if target is None or loss is None else check_targets(f"{prefix}y", target, output, loss)
         for target, output, loss in zip(targets, outputs, model.objective.losses, strict=True)
@@ -69,7 +69,7 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
         None if part is None else check(f"{prefix}sample_weight", part).astype(np.float32)
         for part in split_weights(f"{prefix}sample_weight", sample_weight, names)
     ]
-    rows_of(found)
+    check_lengths(found)
     model.objective.meet_targets([None if target is None else target.shape for target in targets])
     data = (x_nest, targets[0], weights[0]) if len(names) == 1 else (x_nest, targets, weights)
     return add_class_weights(model, data, class_weight)

@@ -14,8 +14,10 @@ from chainrule import ops
 from chainrule.graph.tracing import TracedFunction, scope, trace
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.graph.types import ArrayType, OpenDim, int32, type_of
+from chainrule.layers.symbolic import BATCH
+from chainrule.utils.arrays import pack_x_y_sample_weight
 
-ROWS, BATCH = OpenDim("rows"), OpenDim("batch")
+ROWS = OpenDim("rows")
 
 
 def draw(nest: Any, rows: Any) -> Any:
@@ -26,21 +28,12 @@ def draw(nest: Any, rows: Any) -> Any:
 
 def train_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """One step of training; Variables carry everything out."""
-    model.keep_logs("train_step", model.train_step(pack(*draw((x, y, weight), rows))))
+    model.keep_logs("train_step", model.train_step(pack_x_y_sample_weight(*draw((x, y, weight), rows))))
 
 
 def test_step(model: Any, x: Any, y: Any, weight: Any, rows: Any) -> None:
     """Loss and metrics of one batch."""
-    model.keep_logs("test_step", model.test_step(pack(*draw((x, y, weight), rows))))
-
-
-def pack(x: Any, y: Any, weight: Any) -> Any:
-    """What a step is given: x alone, ``(x, y)``, or ``(x, y, sample_weight)``, as in Keras."""
-    if weight is not None:
-        return x, y, weight
-    if y is not None:
-        return x, y
-    return (x,) if isinstance(x, tuple | list) else x
+    model.keep_logs("test_step", model.test_step(pack_x_y_sample_weight(*draw((x, y, weight), rows))))
 
 
 def open_type(array: np.ndarray) -> ArrayType:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, DataError
+from chainrule.errors import DataError
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -70,7 +70,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     """
     parts = tuple(data) if isinstance(data, tuple | list) else (data,)
     if not 1 <= len(parts) <= 3:
-        raise ChainruleError(
+        raise DataError(
             "not a batch",
             where="unpack_x_y_sample_weight",
             expected="x, (x, y) or (x, y, sample_weight)",
