@@ -48,7 +48,7 @@ $(INSTALLED): $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(DEVELOPED): $(INSTALLED)
-	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,images]'
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev,images,report]'
 	@touch $@
 
 $(BENCH_READY): pyproject.toml benchmarks/requirements.txt

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         constraints,
         datasets,
         initializers,
+        inspect,
         layers,
         losses,
         metrics,
         models,
         ops,
         optimizers,
+        plots,
         random,
         regularizers,
         saving,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from chainrule.errors import ChainruleError
     from chainrule.graph.variable import Variable
     from chainrule.initializers import Initializer
+    from chainrule.inspect import explain
     from chainrule.layers import Input, Layer
     from chainrule.losses import Loss
     from chainrule.metrics import Metric
@@ -50,12 +53,13 @@ if TYPE_CHECKING:
     from chainrule.version import __version__
 
 _PLACES = {
-    "chainrule": "activations backend callbacks config constraints datasets initializers layers "
-    "losses metrics models ops optimizers random regularizers saving utils",
+    "chainrule": "activations backend callbacks config constraints datasets initializers inspect layers "
+    "losses metrics models ops optimizers plots random regularizers saving utils",
     "chainrule.autodiff.reverse": "grad value_and_grad",
     "chainrule.errors": "ChainruleError",
     "chainrule.graph.variable": "Variable",
     "chainrule.initializers": "Initializer",
+    "chainrule.inspect": "explain",
     "chainrule.layers": "Input Layer",
     "chainrule.losses": "Loss",
     "chainrule.metrics": "Metric",
@@ -95,8 +99,10 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "explain",
     "grad",
     "initializers",
+    "inspect",
     "jit",
     "layers",
     "load_model",
@@ -105,6 +111,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "plots",
     "random",
     "regularizers",
     "saving",

@@ -21,8 +21,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("activations", "initializers", "regularizers", "constraints"),
     ("layers", "losses", "metrics", "optimizers"),
     ("data", "interop"),
-    ("models", "training", "callbacks", "saving"),
-    ("datasets", "inspect"),
+    ("models", "training", "callbacks", "saving", "inspect", "plots"),
+    ("datasets",),
     ("apps", "__main__"),
 )
 """From left to right: a package imports from its own level and from levels before it."""
@@ -33,7 +33,7 @@ LATE_IMPORTS: dict[tuple[str, str], str] = {}
 """(importing module, imported package): the reason why an arrow may point to the right, within a function only."""
 
 CORE_DEPENDENCIES = {"numpy", "llvmlite", "rich"}
-OPTIONAL_DEPENDENCIES = {"PIL"}
+OPTIONAL_DEPENDENCIES = {"PIL", "latex2mathml", "matplotlib"}
 """Extras: imported within the function that needs them."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,14 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable '{self.name}' {self.type}>"
+
+
+@contextlib.contextmanager
+def kept(variables: Iterable[Variable]) -> Iterator[None]:
+    """Whatever happens within, afterwards these Variables have the values of before."""
+    before = [(variable, variable.numpy()) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.assign(value)

@@ -12,6 +12,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from chainrule import config, constraints, initializers, registry, regularizers
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
 from chainrule.graph.shapes import format_shape
-from chainrule.graph.tracing import scope
+from chainrule.graph.tracing import current_scope, scope
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.graph.types import ArrayType, OpenDim, as_dtype
 from chainrule.graph.variable import Variable
@@ -29,7 +30,7 @@ from chainrule.naming import snake_case
 
 _training: contextvars.ContextVar[bool] = contextvars.ContextVar("training", default=False)
 _penalties: contextvars.ContextVar[list[Any] | None] = contextvars.ContextVar("penalties", default=None)
-
+_results: contextvars.ContextVar[list[Result] | None] = contextvars.ContextVar("results", default=None)
 
 _changes = itertools.count(1)
 _last_change = [0]
@@ -62,6 +63,32 @@ def collect_penalties() -> Iterator[list[Any]]:
         yield found
     finally:
         _penalties.reset(token)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a layer gave when it was called.
+
+    Args:
+        scope: the names of the layers around, and its own: ``model/dense``.
+        inputs, outputs: nests of arrays.
+    """
+
+    scope: str
+    layer: Layer
+    inputs: Any
+    outputs: Any
+
+
+@contextlib.contextmanager
+def collect_results() -> Iterator[list[Result]]:
+    """What each layer gives that is called within, inner layers before the one around them."""
+    found: list[Result] = []
+    token = _results.set(found)
+    try:
+        yield found
+    finally:
+        _results.reset(token)
 
 
 class Layer(registry.Configured):
@@ -325,6 +352,9 @@ class Layer(registry.Configured):
         if self.activity_regularizer is not None:
             self.add_loss(self.penalize_activity(result))
         symbolic.set_mask(result, self.compute_mask(inputs, previous))
+        found = _results.get()
+        if found is not None:
+            found.append(Result(current_scope(), self, inputs, result))
         return result
 
     def penalize_activity(self, result: Any) -> Any:

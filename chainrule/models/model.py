@@ -635,6 +635,48 @@ class Model(Layer):
         """
         return profile_training(self, x, y, batch_size, steps, workers)
 
+    # -- seen inside ----------------------------------------------------------------------------------------------
+
+    def explain(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Every number of a training step on these rows, operation by operation; the weights stay as they are.
+
+        Returns:
+            A `Ledger`: see `cr.explain`.
+        """
+        from chainrule.inspect import explain_step
+
+        return explain_step(self, x, y, sample_weight)
+
+    def inspect(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        """What each layer has made of these rows, and how it learns from them; the weights stay as they are.
+
+        Returns:
+            A `Microscope`, which prints as a table and holds its numbers as values.
+        """
+        from chainrule.inspect import inspect_layers
+
+        return inspect_layers(self, x, y, sample_weight)
+
+    def diagnose(self, x: Any, y: Any, validation_data: Any = None) -> Any:
+        """Look for mistakes in the model, in how it is compiled, and in a sample of the data, before training.
+
+        Returns:
+            A `Diagnosis`: a list of findings, each with what to do; empty where all is well.
+        """
+        from chainrule.inspect import diagnose
+
+        return diagnose(self, x, y, validation_data)
+
+    def verify(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Check the model's own gradients and machine code on these rows, layer by layer.
+
+        Returns:
+            A `Verification`, which prints as a table.
+        """
+        from chainrule.inspect import verify
+
+        return verify(self, x, y, sample_weight)
+
     # -- files ----------------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:

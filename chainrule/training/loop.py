@@ -15,6 +15,7 @@ from chainrule.callbacks.callback import Callback
 from chainrule.callbacks.callback_list import CallbackList
 from chainrule.data.arrays import check_count
 from chainrule.errors import DataError, NonFiniteLossError
+from chainrule.graph.variable import kept
 from chainrule.training.feed import ArrayFeed, BatchFeed, is_iterable_of_batches
 from chainrule.training.history import History
 from chainrule.training.prepare import add_class_weights, prepare, split_validation
@@ -205,29 +206,27 @@ def check_finite(model: Any, epoch: int) -> None:
 def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[str, float]:
     """Loss and metrics over a feed; the running ones of training stay as they are."""
     watchers = CallbackList() if watchers is None else watchers
-    kept = [(variable, variable.numpy()) for variable in model.metric_variables]
     step = model.watch.step
-    model.reset_metrics()
     watching = watchers.listens("on_test_batch_begin") or watchers.listens("on_test_batch_end")
-    watchers.on_test_begin()
     try:
-        feed.begin()
-        done = 0
-        while feed.steps is None or done < feed.steps:
-            if watching:
-                watchers.on_test_batch_begin(done)
-            count = feed.run(done, 1 if watching or feed.steps is None else feed.steps - done)
-            if count == 0:
-                refuse_nothing(done, "the data to test on")
-                break
-            done += count
-            if watching:
-                watchers.on_test_batch_end(done - 1, model.logs())
-        feed.end()
-        logs: dict[str, float] = model.logs()
+        with kept(model.metric_variables):
+            model.reset_metrics()
+            watchers.on_test_begin()
+            feed.begin()
+            done = 0
+            while feed.steps is None or done < feed.steps:
+                if watching:
+                    watchers.on_test_batch_begin(done)
+                count = feed.run(done, 1 if watching or feed.steps is None else feed.steps - done)
+                if count == 0:
+                    refuse_nothing(done, "the data to test on")
+                    break
+                done += count
+                if watching:
+                    watchers.on_test_batch_end(done - 1, model.logs())
+            feed.end()
+            logs: dict[str, float] = model.logs()
     finally:
-        for variable, value in kept:
-            variable.assign(value)
         model.watch.step = step
     watchers.on_test_end(logs)
     return logs

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.data.arrays import check_count
 from chainrule.errors import ChainruleError
 from chainrule.graph.tree import flatten
+from chainrule.graph.variable import kept
 from chainrule.runtime.profile import Profile, profile_steps
 from chainrule.training.feed import executable_for
 from chainrule.training.prepare import prepare
@@ -28,11 +29,7 @@ def profile_training(
     rows = len(given[0])
     size = min(check_count("batch_size", batch_size), rows)
     order = np.arange(rows, dtype=np.int32)
-    kept = [(variable, variable.numpy()) for variable in executable.traced.assigned]
-    try:
+    with kept(executable.traced.assigned):
         return profile_steps(
             executable, [*given, order], batch_size=size, steps=min(steps or rows, rows // size), workers=workers
         )
-    finally:
-        for variable, value in kept:
-            variable.assign(value)

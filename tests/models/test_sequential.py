@@ -178,3 +178,11 @@ def test_weights_of_samples_and_classes():
     by_class.fit(x, y, epochs=2, verbose=0, class_weight={0: 1.0, 1: 1.0, 2: 5.0})
     np.testing.assert_allclose(plain.get_weights()[0], weighted.get_weights()[0], rtol=1e-5, atol=1e-6)
     assert not np.allclose(by_class.get_weights()[0], weighted.get_weights()[0])
+
+
+def test_a_layer_taken_off_leaves_the_symbolic_arrays_too():
+    model = cr.Sequential([cr.Input((4,)), cr.layers.Dense(3), cr.layers.Dense(2)])
+    assert model.output.shape[1:] == (2,)
+    model.pop()
+    assert model.output.shape[1:] == (3,)
+    assert cr.Model(model.input, model.output).predict(np.ones((5, 4), "f")).shape == (5, 3)
