@@ -5,6 +5,7 @@
     chainrule predict RUN IMAGE_OR_FILE                    what the network sees
     chainrule show graph|gradient|kernels|llvm|program [RUN_OR_MODEL]
     chainrule profile [RUN_OR_MODEL]                       where a training step's time goes
+    chainrule inspect layers|step|doctor|verify [RUN_OR_MODEL]   a network from inside, on a sample of data
 
 A mistake is printed as ``error: …`` without a traceback, and the command ends with status 2; Ctrl-C ends with 130.
 """
@@ -22,6 +23,7 @@ STATUS_MISTAKE = 2
 STATUS_INTERRUPTED = 130
 
 VIEWS = ("graph", "gradient", "kernels", "llvm", "program")
+INSIDE = ("layers", "step", "doctor", "verify")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +64,10 @@ def run_command(options: argparse.Namespace) -> int:
         from chainrule.apps.profile import profile
 
         return profile(options)
+    if options.command == "inspect":
+        from chainrule.apps.inspect import inspect
+
+        return inspect(options)
     from chainrule.apps.show import show
 
     return show(options)
@@ -123,6 +129,20 @@ def make_parser() -> argparse.ArgumentParser:
     profile.add_argument("--steps", type=positive_integer, metavar="N", help="steps to time (default 200)")
     profile.add_argument("--workers", type=positive_integer, metavar="W", help="threads (default: the fastest number)")
     profile.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
+
+    inspect = commands.add_parser("inspect", help="look into a network on a sample of data")
+    inspect.add_argument("view", choices=INSIDE, help="what to look at")
+    inspect.add_argument(
+        "run",
+        metavar="RUN_OR_MODEL",
+        nargs="?",
+        help="a run folder or a saved model (default: the network of `train mnist`, untrained)",
+    )
+    inspect.add_argument("--data", metavar="DATA", default="mnist", help="mnist, or an .npz with x and y")
+    inspect.add_argument("--rows", type=positive_integer, metavar="N", help="rows to look at, evenly over the data")
+    inspect.add_argument("--layer", metavar="NAME", help="of a step: this layer alone")
+    inspect.add_argument("--neuron", type=seed_number, metavar="N", help="of a step: this neuron of the layer")
+    inspect.add_argument("--html", metavar="FILE", help="write it as a page too")
     return parser
 
 

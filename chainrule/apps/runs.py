@@ -10,7 +10,6 @@ A folder that is not empty and not a run is never written to.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ChainruleError, FileError
+from chainrule.interop.archive import write_file
 
 FORMAT = "chainrule run 1"
 CONFIG, METRICS, MODEL = "config.json", "metrics.jsonl", "model.chainrule"
@@ -66,14 +66,9 @@ def is_run(folder: Path) -> bool:
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write `config.json` beside its place and rename it."""
+    """Write `config.json`."""
     text = json.dumps({"format": FORMAT, **config}, indent=2) + "\n"
-    temporary = folder / f".{CONFIG}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / CONFIG)
+    write_file(folder / CONFIG, text.encode())
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -18,11 +18,10 @@ def merge_equal_nodes(graph: Graph) -> Graph:
         if node.primitive is INPUT:
             new[node] = node
             continue
-        inputs = tuple(new[operand] for operand in node.inputs)
+        inputs = tuple([new[operand] for operand in node.inputs])
         key = (node.primitive, tuple(map(id, inputs)), tuple(sorted(node.params.items(), key=_name)), node.type)
         if key not in first:
-            same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
-            first[key] = node if same else Node(node.primitive, inputs, node.params, node.type, node.scope)
+            first[key] = node.with_inputs(inputs)
         new[node] = first[key]
     return Graph(graph.name, graph.inputs, tuple(new[node] for node in graph.outputs))
 

@@ -107,9 +107,10 @@ def lay_out(graph: Graph) -> Graph:
         return copies[b]
 
     for node in reachable(graph.outputs):
-        inputs = tuple(done[operand] for operand in node.inputs)
-        params = node.params
+        inputs = tuple([done[operand] for operand in node.inputs])
+        done[node] = node.with_inputs(inputs)
         if node.primitive is matmul:
+            params = node.params
             right = stored(inputs[1])
             if params["transpose_b"]:
                 axes = (*range(right.type.rank - 2), right.type.rank - 1, right.type.rank - 2)
@@ -119,10 +120,8 @@ def lay_out(graph: Graph) -> Graph:
             left = inputs[0]
             if "precision" in params and left.primitive.name in VIEWS:
                 left = stored(left)  # pairs are packed from numbers that lie side by side
-            inputs = (left, right)
             params = {**params, "transpose_b": False}
-        same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
-        done[node] = node if same else Node(node.primitive, inputs, params, node.type, node.scope)
+            done[node] = Node(matmul, (left, right), params, node.type, node.scope)
     return Graph(graph.name, graph.inputs, tuple(done[node] for node in graph.outputs))
 
 

@@ -25,10 +25,9 @@ def spell_out_precision(graph: Graph, target: Target) -> Graph:
 
     for node in reachable(graph.outputs):
         inputs = tuple(new[operand] for operand in node.inputs)
-        params = node.params
-        if node.primitive is matmul and "precision" in params:
-            inputs = tuple(map(round_once, inputs))
-            params = {name: value for name, value in params.items() if name != "precision"}
-        same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
-        new[node] = node if same else Node(node.primitive, inputs, params, node.type, node.scope)
+        if node.primitive is matmul and "precision" in node.params:
+            params = {name: value for name, value in node.params.items() if name != "precision"}
+            new[node] = Node(matmul, tuple(map(round_once, inputs)), params, node.type, node.scope)
+        else:
+            new[node] = node.with_inputs(inputs)
     return Graph(graph.name, graph.inputs, tuple(new[node] for node in graph.outputs))

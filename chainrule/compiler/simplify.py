@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, make_constant, reachable
-from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.types import OpenDim
 
 _FOLD = 1024  # elements of the largest constant computed at compile time
@@ -75,9 +74,8 @@ def use_scalars(node: Node) -> Node | None:
     if not whole:
         return None
     inputs = tuple(operand.inputs[0] if _spread_scalar(operand) else operand for operand in node.inputs)
-    if all(after is before for after, before in zip(inputs, node.inputs, strict=True)):
-        return None
-    return Node(node.primitive, inputs, node.params, node.type, node.scope)
+    changed = node.with_inputs(inputs)
+    return None if changed is node else changed
 
 
 def _spread_scalar(node: Node) -> bool:
@@ -106,9 +104,9 @@ def turn_in_product(node: Node) -> Node | None:
         rank = operand.type.rank
         if operand.primitive.name == "transpose" and operand.params["axes"] == (*range(rank - 2), rank - 1, rank - 2):
             inputs[place], params[flag] = operand.inputs[0], not params[flag]
-    if all(after is before for after, before in zip(inputs, node.inputs, strict=True)):
+    if params == node.params:
         return None
-    return Node(PRIMITIVES["matmul"], tuple(inputs), params, node.type, node.scope)
+    return Node(node.primitive, tuple(inputs), params, node.type, node.scope)
 
 
 RULES: tuple[Callable[[Node], Node | None], ...] = (
@@ -129,9 +127,7 @@ def simplify(graph: Graph) -> Graph:
         if node.primitive is INPUT or node.primitive is CONSTANT:
             new[node] = node
             continue
-        inputs = tuple(new[operand] for operand in node.inputs)
-        same = all(after is before for after, before in zip(inputs, node.inputs, strict=True))
-        current = node if same else Node(node.primitive, inputs, node.params, node.type, node.scope)
+        current = node.with_inputs(tuple([new[operand] for operand in node.inputs]))
         changed = True
         while changed:
             changed = False

@@ -11,6 +11,7 @@ for the array: `ops.operators` gives it NumPy's operators.
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Literal:
     def __init__(self, array: np.ndarray):
         self.array = np.array(array, order="C")  # a copy: the caller may change theirs
         self.array.setflags(write=False)
-        self._key = (str(array.dtype), array.shape, self.array.tobytes())
+        self._key = (array.dtype.str, array.shape, self.array.tobytes())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Literal) and self._key == other._key
@@ -76,6 +77,12 @@ class Node:
     @property
     def ndim(self) -> int:
         return len(self.type.shape)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        """The same operation on other inputs; the node itself where they are its own."""
+        if all(map(operator.is_, inputs, self.inputs)):
+            return self
+        return Node(self.primitive, inputs, self.params, self.type, self.scope)
 
     def __repr__(self) -> str:
         place = f" in {self.scope}" if self.scope else ""
@@ -174,7 +181,5 @@ def substitute(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[
     new = dict(replacements)
     for node in reachable(outputs):
         if node not in new:
-            inputs = tuple(new[operand] for operand in node.inputs)
-            changed = any(after is not before for after, before in zip(inputs, node.inputs, strict=True))
-            new[node] = Node(node.primitive, inputs, node.params, node.type, node.scope) if changed else node
+            new[node] = node.with_inputs(tuple([new[operand] for operand in node.inputs]))
     return [new[node] for node in outputs]
