@@ -550,9 +550,9 @@ class _Builder:
         kernel = Kernel((Operand(node.dtype, True),), node.shape, None, (literal,), (Store(0, position, 0),))
         self.add_row(kernel, [self.buffer(node)], node.scope)
 
-    def add_row(self, kernel: Kernel, buffers: list[int], scope: str) -> None:
+    def add_row(self, kernel: Kernel, buffers: list[int], scope: str, scopes: tuple[str, ...] = ()) -> None:
         number = self.kernels.setdefault(kernel, len(self.kernels))
-        self.rows.append(Row(number, tuple(buffers), scope))
+        self.rows.append(Row(number, tuple(buffers), scope, scopes or (scope,)))
 
     def add_group(self, group: Group) -> None:
         operands: list[int] = []  # buffer numbers
@@ -619,10 +619,27 @@ class _Builder:
             tuple(stores),
         )
         assert len(loops) in (rank, rank - 1)
-        self.add_row(kernel, operands, scope.scope if scope is not None else "")
+        self.add_row(kernel, operands, scope.scope if scope is not None else "", self._scopes_of(group))
         if node is not None and isinstance(core, Accumulation):
             for target in also[1:]:
                 self.add_copy(node, also[0], target)
+
+    def _scopes_of(self, group: Group) -> tuple[str, ...]:
+        """The scopes of what the group's kernel computes: its roots, and what they inline."""
+        stack = list(group.roots)
+        if group.region is not None:  # a part of a join, or what a border is put around
+            node, part = group.region
+            stack = [node.inputs[0 if node.primitive.name == "pad" else part]] if group.roots else []
+        found: dict[str, None] = {node.scope: None for node in group.roots}
+        seen = set(stack)
+        while stack:
+            node = stack.pop()
+            if is_leaf(node) or (node in self.roots and self.home[node] is not group):
+                continue
+            found[node.scope] = None
+            stack += [operand for operand in node.inputs if operand not in seen]
+            seen.update(node.inputs)
+        return tuple(found)
 
     def _destinations(self, root: Node, always: bool = False) -> list[int]:
         """The buffers that a root is stored to: for other kernels, for results, for Variables."""

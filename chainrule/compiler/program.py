@@ -27,11 +27,15 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Row:
-    """One kernel call: the kernel's number, the buffers it is given in order, and the scope it came from."""
+    """One kernel call: the kernel's number, the buffers it is given in order, and the scope it came from.
+
+    `scopes` are those of all operations that the kernel computes, fused ones too.
+    """
 
     kernel: int
     buffers: tuple[int, ...]
     scope: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

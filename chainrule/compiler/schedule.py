@@ -31,9 +31,8 @@ def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     """Choose the schedule of a kernel."""
     kernel = simplify_product(kernel)
     if isinstance(kernel.core, MatrixProduct):
-        rows = 12 if target.registers >= 32 else 6
         lanes = target.lanes(kernel.core.dtype)
-        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, (rows, 2)))
+        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, choose_tile(kernel, target, lanes)))
     if isinstance(kernel.core, Accumulation):
         lanes = count_lanes(kernel, target)
         last = kernel.rank - 1
@@ -50,6 +49,19 @@ def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     if is_transposition(kernel):
         return kernel.scheduled(Schedule("transpose", lanes, last, split))
     return kernel.scheduled(Schedule("loops", lanes, last, split))
+
+
+def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:
+    """Rows and vectors of a product's tile: as many sums as there are registers for, beside the two factors.
+
+    Columns that fill a single vector leave room for more rows: 16 of them, where they divide evenly.
+    """
+    if target.registers < 32:
+        return 6, 2
+    rows, columns = kernel.loops[-2:]
+    if isinstance(columns, int) and columns <= lanes and isinstance(rows, int) and rows % 16 == 0:
+        return 16, 1
+    return 12, 2
 
 
 def simplify_product(kernel: Kernel) -> Kernel:

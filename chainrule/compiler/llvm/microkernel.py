@@ -89,6 +89,7 @@ class _Product:
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
         widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
+        self.aside = w.alloca(f"[{self.rows * self.width} x {self.element}]")
         self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
 
     # -- the loops over panels and blocks -------------------------------------------------------------------------
@@ -149,12 +150,13 @@ class _Product:
         with w.when(w.compare_int("sgt", last, whole)):
             w.line(f"store i64 -1, ptr {self.before_m}, align 8")
             n0 = w.int_op("add", begin, w.int_op("mul", whole, self.width))
-            vectors = self.vectors
+            vectors, edge = self.vectors, True
             if isinstance(columns, int):
                 vectors = -(-(columns % self.width) // self.lanes)
-            self.emit_panel(indices, n0, panel_range(whole), vectors, edge=True)
-            if w.target.has_masks:
-                self.flush(indices, vectors, edge=True)
+                edge = columns % self.lanes != 0
+            self.emit_panel(indices, n0, panel_range(whole), vectors, edge)
+            if w.target.has_masks or not edge:
+                self.flush(indices, vectors, edge)
 
     def emit_panel(
         self, indices: dict[int, Number], n0: Number, blocks: tuple[Number, Number], vectors: int, edge: bool
@@ -167,10 +169,14 @@ class _Product:
         pointer, stride = start, w.stride(core.b_position, self.k_loop)
         much = isinstance(self.m, int) and self.m > 2 * self.rows
         little = isinstance(self.m, int) and self.m <= 2 * self.rows
+        # Rows of a panel that is all columns lie side by side already.
+        alone = self.in_rows and self.n == stride and isinstance(self.n, int) and self.n <= self.width
         if self.narrow:
             packer = self.packer(self.core.b, self.core.b_position, self.n_loop, self.n, indices)
             emit_right_packing(w, packer, n0, vectors)
             pointer, stride = w.workspace, vectors * self.lanes
+        elif alone and (not edge or w.target.has_masks):
+            pass
         elif edge or not self.in_rows or much:
             self.emit_packing(indices, n0, vectors, edge)
             pointer, stride = w.workspace, vectors * self.lanes
@@ -205,10 +211,9 @@ class _Product:
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
                 return
-            aside = w.alloca(f"[{self.rows * self.width} x {self.element}]")
-            self.call_plain(count, vectors, a, pointer, stride, aside)
+            self.call_plain(count, vectors, a, pointer, stride, self.aside, n0 if edge else None)
             stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
-            self.call_epilogue(aside, count, vectors * self.lanes, m, n0, stop, indices)
+            self.call_epilogue(self.aside, count, vectors * self.lanes, m, n0, stop, indices)
 
         if not isinstance(self.m, int) or self.m >= self.rows:
             with w.loop(low, w.minimum_int(high, full)) as block:
@@ -427,13 +432,15 @@ class _Product:
             f"ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
         )
 
-    def call_plain(self, count: int, vectors: int, a: str, b: str, stride: Number, scratch: str) -> None:
-        """Sums of one tile."""
-        name = f"{self.w.name}.sums{count}x{vectors}"
-        self.define(name, lambda name: self.tile_function(name, count, vectors, False, overlapped=False))
+    def call_plain(
+        self, count: int, vectors: int, a: str, b: str, stride: Number, scratch: str, edge: Number | None = None
+    ) -> None:
+        """Sums of one tile; of the columns from `edge` on, where not all lanes have one."""
+        name = f"{self.w.name}.sums{count}x{vectors}{'' if edge is None else 'edge'}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, edge is not None, overlapped=False))
         self.w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {scratch}, i64 {self.terms})"
+            f"ptr {scratch}, i64 {self.terms}{'' if edge is None else f', i64 {edge}'})"
         )
 
     def call_epilogue(
@@ -498,6 +505,10 @@ class _Product:
             kind = llvm_type(dtype, lanes)
             pairs = [name for row in names for name in row]
             chunk = w.int_op("udiv", w.int_op("add", "%depth", pieces - 1), pieces)
+            masks: list[str | None] = [None] * vectors
+            if edge and w.target.has_masks and not self.narrow:
+                left = w.int_op("sub", w.extent(self.kernel.loops[self.n_loop]), "%n0")
+                masks = [w.mask(w.int_op("sub", left, c * lanes)) for c in range(vectors)]
             w.jump("start")
             w.place("start")
             w.jump("piece")
@@ -522,7 +533,9 @@ class _Product:
             w.line(f"%going = icmp slt i64 %k, {stop}")
             w.line("br i1 %going, label %step, label %stepped")
             w.place("step")
-            right = [w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes) for c in range(vectors)]
+            right = [
+                w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes, mask) for c, mask in enumerate(masks)
+            ]
             if vectors >= _THIN_VECTORS or count == _THIN:
                 self.emit_prefetch_ahead(w, width)
             if row_stride == 1 and overlapped:
@@ -558,6 +571,8 @@ class _Product:
                     w.line(f"store {kind} %sum{names[r][c]}, ptr {address}, align {dtype.bytes}")
 
         parameters = "ptr %a, ptr %b, i64 %bk, ptr %scratch, i64 %depth"
+        if edge and not overlapped:
+            parameters += ", i64 %n0"
         if overlapped:
             parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn, ptr %following, i64 %unit, i64 %share, i64 %units"
         return self.function(name, parameters, write, overlapped)
@@ -571,14 +586,21 @@ class _Product:
         known = w.uniform_steps(self.kernel.body, self.n_loop, here, True)
         base = w.int_op("mul", "%row", vectors * lanes)
         n_extent = w.extent(self.kernel.loops[self.n_loop])
-        for c in range(vectors):
-            start = w.int_op("add", "%pn", c * lanes)
+
+        def one_vector(column: Number) -> None:
+            start = w.int_op("add", "%pn", column)
             mask = w.mask(w.int_op("sub", n_extent, start)) if edge else None
             where = Lanes(self.n_loop, lanes, start, mask, w.int_op("sub", n_extent, 1) if edge else 0)
-            place = w.int_op("add", base, c * lanes)
-            total = w.load_run(w.element("%scratch", dtype, place), dtype, lanes)
+            total = w.load_run(w.element("%scratch", dtype, w.int_op("add", base, column)), dtype, lanes)
             values = w.emit_steps(self.kernel.body, where, here, known, total)
             w.emit_stores(values, where, here)
+
+        if vectors == 1:
+            one_vector(0)
+            return
+        # A loop, not copies: constants that two copies share would be spilled beside the sums in the registers.
+        with w.loop(0, vectors * lanes, lanes) as column:
+            one_vector(column)
 
     def epilogue_reads(self) -> Sequence[tuple[int, int, Position]]:
         """Operand, bytes an element and position of the arrays that the epilogue reads once, along the columns."""
