@@ -84,6 +84,7 @@ class _Product:
         *self.batch, self.m, self.n = w.extents(kernel.loops)
         self.depth = w.extent(core.depth)
         self.element = llvm_type(core.dtype)
+        self.one_panel = isinstance(self.n, int) and self.n <= self.width
         self.in_rows = core.b_position.is_unit(self.n_loop)
         self.narrow = core.narrow
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
@@ -170,7 +171,7 @@ class _Product:
         much = isinstance(self.m, int) and self.m > 2 * self.rows
         little = isinstance(self.m, int) and self.m <= 2 * self.rows
         # Rows of a panel that is all columns lie side by side already.
-        alone = self.in_rows and self.n == stride and isinstance(self.n, int) and self.n <= self.width
+        alone = self.one_panel and self.in_rows and self.n == stride
         if self.narrow:
             packer = self.packer(self.core.b, self.core.b_position, self.n_loop, self.n, indices)
             emit_right_packing(w, packer, n0, vectors)
@@ -556,7 +557,8 @@ class _Product:
             w.place("stepped")
             if overlapped:
                 self.emit_row_prefetch(w, width)
-                self.emit_panel_prefetch(w, width)
+                if not self.one_panel:
+                    self.emit_panel_prefetch(w, width)
                 with w.when(w.compare_int("sge", "%pm", 0)):
                     self.emit_row_epilogue(w, vectors, edge)
             w.jump("piece_end")
@@ -617,7 +619,8 @@ class _Product:
     def emit_row_prefetch(self, w: KernelEmitter, width: int) -> None:
         """Ask for what the epilogue of row `%row` of this tile will read, such as weights and moments."""
         here = {**self.batch_indices(), self.m_loop: w.int_op("add", "%m", "%row"), self.n_loop: "%n0"}
-        for operand, size, position in self.epilogue_reads():
+        # Of a single panel the rows lie one after the other, which the processor sees by itself.
+        for operand, size, position in () if self.one_panel else self.epilogue_reads():
             place = w.int_op("mul", w.place_of(position.terms, here), size)
             address = w.fresh("p")
             w.line(f"{address} = getelementptr i8, ptr {w.pointers[operand]}, i64 {place}")
