@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,37 @@ from chainrule.ops.elementwise import identity
 from chainrule.ops.reduction import SUM
 
 
-def pull_back(outputs: Sequence[Node], cotangents: Sequence[Any], wrt: Sequence[Node]) -> list[Any]:
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What one use of a node adds to its cotangent.
+
+    Args:
+        node: whose cotangent it is a part of.
+        user: the node that reads `node`; None where `node` is an output, whose cotangent was given.
+        place: which of the user's operands `node` is, or which of the outputs.
+        part: what this use adds.
+        total: the cotangent so far, this part in it.
+    """
+
+    node: Node
+    user: Node | None
+    place: int
+    part: Any
+    total: Any
+
+
+def pull_back(
+    outputs: Sequence[Node],
+    cotangents: Sequence[Any],
+    wrt: Sequence[Node],
+    record: list[Contribution] | None = None,
+) -> list[Any]:
     """The cotangents of `wrt` for those of `outputs`: ``sum over outputs of cotangent * d output / d wrt``.
 
     Only nodes on a path from `wrt` are visited. A node of `wrt` that no output depends on gets zeros.
+
+    Args:
+        record: where every addition to a cotangent is written down, in order.
     """
     order = reachable(outputs)
     wanted = set(wrt)
@@ -43,9 +71,15 @@ def pull_back(outputs: Sequence[Node], cotangents: Sequence[Any], wrt: Sequence[
             if any(operand in active for operand in node.inputs):
                 active.add(node)
     gathered: dict[Node, Any] = {}
-    for output, cotangent in zip(outputs, cotangents, strict=True):
+
+    def gather(node: Node, part: Any, user: Node | None, place: int) -> None:
+        gathered[node] = add(gathered[node], part) if node in gathered else part
+        if record is not None:
+            record.append(Contribution(node, user, place, part, gathered[node]))
+
+    for place, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
         if output in active:
-            _gather(gathered, output, cotangent)
+            gather(output, cotangent, None, place)
     for node in reversed(order):
         if node not in gathered or node.primitive.vjp is NO_GRADIENT or node.primitive.family == "source":
             continue
@@ -55,9 +89,9 @@ def pull_back(outputs: Sequence[Node], cotangents: Sequence[Any], wrt: Sequence[
         assert callable(node.primitive.vjp)
         with scope(f"gradient/{node.scope}" if node.scope else "gradient"):
             parts = node.primitive.vjp(cotangent, node, *node.inputs, **node.params)
-            for operand, part in zip(node.inputs, parts, strict=True):
+            for place, (operand, part) in enumerate(zip(node.inputs, parts, strict=True)):
                 if part is not None and operand in active:
-                    _gather(gathered, operand, _fit(part, operand))
+                    gather(operand, _fit(part, operand), node, place)
     return [gathered[node] if node in gathered else zeros_like(node) for node in wrt]
 
 
@@ -66,10 +100,6 @@ def _fit(part: Any, operand: Node) -> Any:
     if not operand.shape and part.shape:
         return apply(SUM, part, axes=tuple(range(len(part.shape))))
     return part
-
-
-def _gather(gathered: dict[Node, Any], node: Node, part: Any) -> None:
-    gathered[node] = add(gathered[node], part) if node in gathered else part
 
 
 def value_and_grad(

@@ -84,8 +84,8 @@ def check_labels(name: str, labels: np.ndarray, classes: int, layer: str) -> Non
         )
 
 
-def check_count(name: str, value: Any, low: int = 1) -> int:
+def check_count(name: str, value: Any, low: int = 1, where: str = "fit") -> int:
     """A whole number of at least `low`."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < low:
-        raise DataError(f"{name} is not a count", where="fit", expected=f"a whole number from {low}", got=repr(value))
+        raise DataError(f"{name} is not a count", where=where, expected=f"a whole number from {low}", got=repr(value))
     return int(value)

@@ -1,7 +1,8 @@
 """A primitive: one atomic operation on arrays, with all that is known of it in one block.
 
 A primitive is pure and has one result. Its examples feed the tests: the shape rule against NumPy, compiled code
-against NumPy, the gradient against finite differences, the round trip through text.
+against NumPy, the gradient against finite differences, the round trip through text. Its notation is how formulas
+write it and its derivative.
 """
 
 from __future__ import annotations
@@ -27,6 +28,50 @@ class Example:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+_SIGNS = str.maketrans(
+    {"−": "-", "⊙": r"\odot ", "·": r"\cdot ", "≤": r"\le ", "≠": r"\ne ", "∧": r"\land ", "∨": r"\lor ", "¬": r"\neg "}
+)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula for people, as text and as LaTeX.
+
+    In it `$x`, `$y`, `$z`, `$w` stand for the operands in order, `$all` for all of them, `$v` for the result, and `$g`
+    for its cotangent. The signs are those of `docs/notation.md`.
+
+    Args:
+        latex: by default the text with its signs in LaTeX's spelling.
+
+    Example:
+        >>> Formula("$x ⊙ $y").latex
+        '$x \\\\odot  $y'
+    """
+
+    text: str
+    latex: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.latex:
+            object.__setattr__(self, "latex", self.text.translate(_SIGNS))
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How formulas write a primitive and what the chain rule does with it.
+
+    Args:
+        value: the result.
+        slopes: the derivative of an element of the result by the same element of each operand, for elementwise
+            primitives; None for an operand that gets no cotangent.
+        gradients: the cotangent of each operand, for all others; a single one stands for every operand.
+    """
+
+    value: Formula
+    slopes: tuple[Formula | None, ...] = ()
+    gradients: tuple[Formula | None, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Primitive:
     """One atomic operation.
@@ -42,6 +87,7 @@ class Primitive:
         formula: for elementwise primitives, ``(writer, *scalars, **params) -> scalar``, the formula of one element;
             for reductions, ``(writer, accumulator, element) -> accumulator``.
         identity: for reductions, ``dtype -> number``, what an empty reduction gives.
+        notation: how formulas write it: a `Notation`, or where it depends on parameters ``(**params) -> Notation``.
         cost: arithmetic operations per element of the result, for the cost model.
         examples: a function that returns the calls to test with (a function, so that importing costs nothing).
     """
@@ -53,6 +99,7 @@ class Primitive:
     vjp: Callable[..., tuple[Any, ...]] | str = NO_GRADIENT
     formula: Callable[..., Any] | None = None
     identity: Callable[..., Any] | None = None
+    notation: Notation | Callable[..., Notation] | None = None
     cost: int = 1
     examples: Callable[[], tuple[Example, ...]] = tuple
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,6 +14,15 @@ from chainrule.errors import ChainruleError
 from chainrule.graph.memory import aligned_empty
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.types import ArrayType, DType, as_dtype, type_of
+
+
+_assignments = itertools.count(1)
+_last_assignment = [0]
+
+
+def last_assignment() -> int:
+    """The number of the last assignment outside of traces, to whichever Variable of the process."""
+    return _last_assignment[0]
 
 
 class Variable:
@@ -44,6 +54,7 @@ class Variable:
         self._array[...] = array
         self.name = name
         self.trainable = trainable
+        self.assignment = 0  # the number of the last one outside of traces; compiled programs leave it as it is
         self.type: ArrayType = type_of(self._array)
         self.regularizer: Callable[[Any], Any] | None = None
         self.constraint: Callable[[Any], Any] | None = None
@@ -93,6 +104,7 @@ class Variable:
                 got=format_shape(array.shape),
             )
         self._array[...] = array
+        self.assignment = _last_assignment[0] = next(_assignments)
 
     def assign_add(self, value: object) -> None:
         """Add to the value; what is added takes the Variable's dtype."""

@@ -160,15 +160,20 @@ def image(tag: str, pixels: np.ndarray) -> bytes:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A gray picture as PNG. Source: the PNG specification, W3C 2003."""
+    """A picture as PNG: gray (height, width), or red, green and blue (height, width, 3).
+
+    Source: the PNG specification, W3C 2003.
+    """
 
     def chunk(kind: bytes, contents: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + contents))
         return struct.pack(">I", len(contents)) + kind + contents + checksum
 
-    height, width = pixels.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.astype(np.uint8)], axis=1)  # 0: no filter
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    height, width = pixels.shape[:2]
+    lines = pixels.astype(np.uint8).reshape(height, -1)
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), lines], axis=1)  # 0: no filter
+    colour_type = 0 if pixels.ndim == 2 else 2
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)

@@ -98,6 +98,7 @@ class Model(Layer):
         self.stop_training = False
         self.training_run: Any = None  # the call of `fit` that is under way (`training/run.py`)
         self.executables: dict[Any, Any] = {}
+        self.batch_rewind: Any = None  # what `train_on_batch` keeps to explain a loss that is no number
         self.predictor: predicting.Predictor | None = None
         self.watch = Watch()
         self._trainable_key: tuple[int, Any] = (-1, None)
@@ -312,6 +313,11 @@ class Model(Layer):
         """Print layers, shapes and numbers of parameters; `expand_nested` shows the layers within models."""
         print_fn(format_summary(self, line_length or 80, expand_nested, show_trainable))
 
+    def _repr_html_(self) -> str:
+        from chainrule.models.summary_html import model_to_html
+
+        return model_to_html(self)
+
     # -- training -------------------------------------------------------------------------------------------------
 
     def compile(
@@ -339,6 +345,7 @@ class Model(Layer):
         self.optimizer = optimizers.get(optimizer)
         self.run_eagerly = run_eagerly
         self.watch = Watch()
+        self.batch_rewind = None
         self.executables.clear()
         self.predictor = None
 
@@ -491,7 +498,7 @@ class Model(Layer):
 
     def take_bad_step(self) -> int:
         """The number of the first step whose loss was not finite, or -1; it is forgotten."""
-        step = int(self.watch.first_bad_step.numpy())
+        step = int(self.watch.first_bad_step.memory)
         if step >= 0:
             self.watch.first_bad_step.assign(-1)
         return step
@@ -523,7 +530,9 @@ class Model(Layer):
 
         Raises:
             DataError: for arrays that do not fit, before any training; for a batch that does not, when it comes.
-            NonFiniteLossError: where the loss becomes NaN, with epoch and step.
+            NonFiniteLossError: where the loss becomes NaN or infinite. The message, and its `provenance`, tell where
+                that came from: epoch, batch, sample, layer, operation and operands, and what to do. The model then has
+                the finite weights, and the optimizer the state, of before the step at fault.
         """
         return loop.fit(
             self,
@@ -588,8 +597,7 @@ class Model(Layer):
         """One step on these rows; returns loss and metrics since `reset_metrics`, as Keras does."""
         self.require_compiled()
         data = prepare(self, x, y, sample_weight, class_weight)
-        feeds.ArrayFeed(self, train_step, data, len(flatten(data)[0][0])).run(0, 1)
-        loop.check_finite(self, 0)
+        loop.train_on_batch(self, data)
         logs = self.logs()
         return logs if return_dict else as_results(logs)
 
@@ -597,7 +605,7 @@ class Model(Layer):
         """Loss and metrics of these rows and those since `reset_metrics`, as Keras does."""
         self.require_compiled()
         data = prepare(self, x, y, sample_weight)
-        feeds.ArrayFeed(self, loop.test_step, data, len(flatten(data)[0][0])).run(0, 1)
+        feeds.ArrayFeed(self, loop.test_step, data, len(flatten(data)[0][0])).take(0, 1).run()
         logs = self.logs()
         return logs if return_dict else as_results(logs)
 

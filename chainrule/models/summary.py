@@ -14,10 +14,15 @@ _LIMITS = {"Output shape": 24, "Param #": 12, "Connected to": 24}
 
 def format_summary(model: Any, width: int = 80, expand_nested: bool = False, show_trainable: bool = False) -> str:
     """Layer, output shape and parameters of each layer, and the totals; where layers branch, what each one takes."""
+    lines = [f'Model: "{model.name}"', *draw_table(summary_rows(model, expand_nested, show_trainable), width)]
+    return "\n".join([*lines, *(f" {name}: {count:,}" for name, count in count_weights(model).items())])
+
+
+def summary_rows(model: Any, expand_nested: bool = False, show_trainable: bool = False) -> list[list[str]]:
+    """The table: its head, and a row a layer."""
     model.require_built()
     sources = connections(model)
-    head = ["Layer (type)", "Output shape", "Param #", *(["Connected to"] if sources else [])]
-    rows = [head]
+    rows = [["Layer (type)", "Output shape", "Param #", *(["Connected to"] if sources else [])]]
 
     def add_layers(layers: Any, indent: int) -> None:
         for layer in layers:
@@ -30,15 +35,14 @@ def format_summary(model: Any, width: int = 80, expand_nested: bool = False, sho
                 add_layers(layer.layers, indent + 1)
 
     add_layers(model.layers, 0)
-    lines = [f'Model: "{model.name}"', *draw_table(rows, width)]
+    return rows
+
+
+def count_weights(model: Any) -> dict[str, int]:
+    """The totals under the table."""
     total = sum(weight.size for weight in model.weights)
     trainable = sum(weight.size for weight in model.trainable_variables)
-    lines += [
-        f" Total params: {total:,}",
-        f" Trainable params: {trainable:,}",
-        f" Non-trainable params: {total - trainable:,}",
-    ]
-    return "\n".join(lines)
+    return {"Total params": total, "Trainable params": trainable, "Non-trainable params": total - trainable}
 
 
 def draw_table(rows: list[list[str]], width: int) -> list[str]:

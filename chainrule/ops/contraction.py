@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.primitive import Example, Formula, Notation, Primitive
 from chainrule.graph.shapes import broadcast_shapes, multiply_dims, normalize_axis
 from chainrule.graph.tracing import apply, as_operand
 from chainrule.graph.types import ArrayType, float32
@@ -68,6 +68,25 @@ def _matmul_vjp(
     return da, db
 
 
+def _matmul_notation(transpose_a: bool, transpose_b: bool, precision: str | None = None) -> Notation:
+    """Products as they are computed: the letters turned as `_matmul_vjp` turns them."""
+
+    def product(first: str, first_turned: bool, second: str, second_turned: bool) -> Formula:
+        text = f"{first}{'ᵀ' * first_turned}·{second}{'ᵀ' * second_turned}"
+        latex = rf"{{{first}}}{'^{T}' * first_turned} \cdot {{{second}}}{'^{T}' * second_turned}"
+        return Formula(text, latex)
+
+    if transpose_a:
+        by_a = product("$y", transpose_b, "$g", True)
+    else:
+        by_a = product("$g", False, "$y", not transpose_b)
+    if transpose_b:
+        by_b = product("$g", True, "$x", transpose_a)
+    else:
+        by_b = product("$x", not transpose_a, "$g", False)
+    return Notation(product("$x", transpose_a, "$y", transpose_b), gradients=(by_a, by_b))
+
+
 def _matrix(*shape: int) -> np.ndarray:
     count = math.prod(shape)
     return (((np.arange(count) * 0.618034) % 1.0) - 0.5).reshape(shape).astype("float32")
@@ -93,6 +112,7 @@ MATMUL = Primitive(
     type_rule=_matmul_rule,
     evaluate=_evaluate_matmul,
     vjp=_matmul_vjp,
+    notation=_matmul_notation,
     cost=2,
     examples=_matmul_examples,
 )

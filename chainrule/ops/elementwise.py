@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
-from chainrule.graph.primitive import NO_GRADIENT, Example, Primitive
+from chainrule.graph.primitive import NO_GRADIENT, Example, Formula, Notation, Primitive
 from chainrule.graph.shapes import broadcast_shapes
 from chainrule.graph.tracing import apply, as_operand
 from chainrule.graph.types import ArrayType, DType, as_dtype, bool_, float32, promote, uint32
@@ -125,6 +125,7 @@ ADD = Primitive(
     evaluate=np.add,
     vjp=_add_vjp,
     formula=_by_name("add"),
+    notation=Notation(Formula("$x + $y"), slopes=(Formula("1"), Formula("1"))),
     examples=_binary_samples(),
 )
 
@@ -140,6 +141,7 @@ SUBTRACT = Primitive(
     evaluate=np.subtract,
     vjp=_subtract_vjp,
     formula=_by_name("subtract"),
+    notation=Notation(Formula("$x − $y"), slopes=(Formula("1"), Formula("−1"))),
     examples=_binary_samples(),
 )
 
@@ -155,6 +157,7 @@ MULTIPLY = Primitive(
     evaluate=np.multiply,
     vjp=_multiply_vjp,
     formula=_by_name("multiply"),
+    notation=Notation(Formula("$x ⊙ $y"), slopes=(Formula("$y"), Formula("$x"))),
     examples=_binary_samples(),
 )
 
@@ -171,6 +174,10 @@ DIVIDE = Primitive(
     evaluate=np.divide,
     vjp=_divide_vjp,
     formula=_by_name("divide"),
+    notation=Notation(
+        Formula("$x / $y", r"\frac{$x}{$y}"),
+        slopes=(Formula("1 / $y", r"\frac{1}{$y}"), Formula("−$v / $y", r"-\frac{$v}{$y}")),
+    ),
     cost=4,
     examples=_binary_samples(0.5, 3.0),
 )
@@ -181,6 +188,7 @@ FLOOR_MOD = Primitive(
     type_rule=_number_rule("floor_mod", 2, _NUMBERS),
     evaluate=np.mod,
     formula=_by_name("floor_mod"),
+    notation=Notation(Formula("$x mod $y", r"$x \bmod $y")),
     cost=8,
     examples=_examples(
         (np.arange(-6, 6, dtype="int32"), np.int32(4)),
@@ -203,6 +211,13 @@ POWER = Primitive(
     evaluate=np.power,
     vjp=_power_vjp,
     formula=_by_name("power"),
+    notation=Notation(
+        Formula("$x ^ $y", r"{$x}^{$y}"),
+        slopes=(
+            Formula("$y ⊙ $x ^ ($y − 1)", r"$y \odot {$x}^{$y - 1}"),
+            Formula("$v ⊙ log($x)", r"$v \odot \log($x)"),
+        ),
+    ),
     cost=40,
     examples=_binary_samples(0.3, 2.5),
 )
@@ -226,6 +241,13 @@ MAXIMUM = Primitive(
     evaluate=np.maximum,
     vjp=_maximum_vjp,
     formula=_by_name("maximum"),
+    notation=Notation(
+        Formula("max($x, $y)", r"\max($x, $y)"),
+        slopes=(
+            Formula("[$x > $y] + ½ [$x = $y]", r"[$x > $y] + \frac{1}{2} [$x = $y]"),
+            Formula("[$y > $x] + ½ [$x = $y]", r"[$y > $x] + \frac{1}{2} [$x = $y]"),
+        ),
+    ),
     examples=_binary_samples(),
 )
 
@@ -241,6 +263,13 @@ MINIMUM = Primitive(
     evaluate=np.minimum,
     vjp=_minimum_vjp,
     formula=_by_name("minimum"),
+    notation=Notation(
+        Formula("min($x, $y)", r"\min($x, $y)"),
+        slopes=(
+            Formula("[$x < $y] + ½ [$x = $y]", r"[$x < $y] + \frac{1}{2} [$x = $y]"),
+            Formula("[$y < $x] + ½ [$x = $y]", r"[$y < $x] + \frac{1}{2} [$x = $y]"),
+        ),
+    ),
     examples=_binary_samples(),
 )
 
@@ -256,6 +285,7 @@ NEGATIVE = Primitive(
     evaluate=np.negative,
     vjp=_negative_vjp,
     formula=_by_name("negative"),
+    notation=Notation(Formula("−$x"), slopes=(Formula("−1"),)),
     examples=_unary_samples(),
 )
 
@@ -271,6 +301,7 @@ ABSOLUTE = Primitive(
     evaluate=np.absolute,
     vjp=_absolute_vjp,
     formula=_by_name("absolute"),
+    notation=Notation(Formula("|$x|"), slopes=(Formula("sign($x)", r"\operatorname{sign}($x)"),)),
     examples=_unary_samples(),
 )
 
@@ -280,6 +311,7 @@ SIGN = Primitive(
     type_rule=_number_rule("sign", 1, ("int", "float")),
     evaluate=np.sign,
     formula=_by_name("sign"),
+    notation=Notation(Formula("sign($x)", r"\operatorname{sign}($x)")),
     examples=_unary_samples(),
 )
 
@@ -305,6 +337,7 @@ ROUND_TO_BFLOAT16 = Primitive(
     type_rule=_number_rule("round_to_bfloat16", 1, ("float",)),
     evaluate=rounded_to_bfloat16,
     formula=_round_formula,
+    notation=Notation(Formula("bfloat16($x)", r"\text{bfloat16}($x)")),
     examples=lambda: (Example((np.array([1.0, 1.00390625, 1.01171875, -3.3e38, 1e-40, np.nan], "float32"),)),),
 )
 
@@ -322,6 +355,7 @@ EXP = Primitive(
     evaluate=np.exp,
     vjp=_exp_vjp,
     formula=_by_name("exp"),
+    notation=Notation(Formula("exp($x)", r"\exp($x)"), slopes=(Formula("$v"),)),
     cost=16,
     examples=_unary_samples(),
 )
@@ -338,6 +372,7 @@ EXPM1 = Primitive(
     evaluate=np.expm1,
     vjp=_expm1_vjp,
     formula=_by_name("expm1"),
+    notation=Notation(Formula("exp($x) − 1", r"\exp($x) - 1"), slopes=(Formula("$v + 1"),)),
     cost=20,
     examples=_unary_samples(),
 )
@@ -354,6 +389,7 @@ LOG = Primitive(
     evaluate=np.log,
     vjp=_log_vjp,
     formula=_by_name("log"),
+    notation=Notation(Formula("log($x)", r"\log($x)"), slopes=(Formula("1 / $x", r"\frac{1}{$x}"),)),
     cost=20,
     examples=_unary_samples(0.2, 3.0),
 )
@@ -370,6 +406,7 @@ LOG1P = Primitive(
     evaluate=np.log1p,
     vjp=_log1p_vjp,
     formula=_by_name("log1p"),
+    notation=Notation(Formula("log(1 + $x)", r"\log(1 + $x)"), slopes=(Formula("1 / (1 + $x)", r"\frac{1}{1 + $x}"),)),
     cost=24,
     examples=_unary_samples(-0.7, 3.0),
 )
@@ -386,6 +423,7 @@ SQRT = Primitive(
     evaluate=np.sqrt,
     vjp=_sqrt_vjp,
     formula=_by_name("sqrt"),
+    notation=Notation(Formula("√$x", r"\sqrt{$x}"), slopes=(Formula("1 / (2·$v)", r"\frac{1}{2 $v}"),)),
     cost=8,
     examples=_unary_samples(0.2, 3.0),
 )
@@ -404,6 +442,7 @@ TANH = Primitive(
     evaluate=np.tanh,
     vjp=_tanh_vjp,
     formula=_by_name("tanh"),
+    notation=Notation(Formula("tanh($x)", r"\tanh($x)"), slopes=(Formula("1 − $v²", r"1 - {$v}^{2}"),)),
     cost=24,
     examples=_unary_samples(),
 )
@@ -426,6 +465,7 @@ SIGMOID = Primitive(
     evaluate=_evaluate_sigmoid,
     vjp=_sigmoid_vjp,
     formula=_by_name("sigmoid"),
+    notation=Notation(Formula("sigmoid($x)", r"\operatorname{sigmoid}($x)"), slopes=(Formula("$v ⊙ (1 − $v)"),)),
     cost=20,
     examples=_unary_samples(),
 )
@@ -449,6 +489,10 @@ ERF = Primitive(
     evaluate=_evaluate_erf,
     vjp=_erf_vjp,
     formula=_by_name("erf"),
+    notation=Notation(
+        Formula("erf($x)", r"\operatorname{erf}($x)"),
+        slopes=(Formula("2/√π·exp(−$x²)", r"\frac{2}{\sqrt{\pi}} \exp(-{$x}^{2})"),),
+    ),
     cost=40,
     examples=_unary_samples(),
 )
@@ -469,6 +513,7 @@ RELU = Primitive(
     evaluate=_evaluate_relu,
     vjp=_relu_vjp,
     formula=_by_name("relu"),
+    notation=Notation(Formula("relu($x)", r"\operatorname{relu}($x)"), slopes=(Formula("[$v > 0]"),)),
     examples=_unary_samples(),
 )
 
@@ -484,6 +529,7 @@ SIN = Primitive(
     evaluate=np.sin,
     vjp=_sin_vjp,
     formula=_by_name("sin"),
+    notation=Notation(Formula("sin($x)", r"\sin($x)"), slopes=(Formula("cos($x)", r"\cos($x)"),)),
     cost=30,
     examples=_unary_samples(-6.0, 6.0),
 )
@@ -500,6 +546,7 @@ COS = Primitive(
     evaluate=np.cos,
     vjp=_cos_vjp,
     formula=_by_name("cos"),
+    notation=Notation(Formula("cos($x)", r"\cos($x)"), slopes=(Formula("−sin($x)", r"-\sin($x)"),)),
     cost=30,
     examples=_unary_samples(-6.0, 6.0),
 )
@@ -512,6 +559,7 @@ FLOOR = Primitive(
     type_rule=_number_rule("floor", 1, _FLOAT),
     evaluate=np.floor,
     formula=_by_name("floor"),
+    notation=Notation(Formula("⌊$x⌋", r"\lfloor $x \rfloor")),
     examples=_unary_samples(),
 )
 
@@ -521,6 +569,7 @@ CEIL = Primitive(
     type_rule=_number_rule("ceil", 1, _FLOAT),
     evaluate=np.ceil,
     formula=_by_name("ceil"),
+    notation=Notation(Formula("⌈$x⌉", r"\lceil $x \rceil")),
     examples=_unary_samples(),
 )
 
@@ -530,19 +579,21 @@ ROUND = Primitive(
     type_rule=_number_rule("round", 1, _FLOAT),
     evaluate=np.round,
     formula=_by_name("round"),
+    notation=Notation(Formula("round($x)", r"\operatorname{round}($x)")),
     examples=_examples((_sample(3, 5) * 4,), (np.array([0.5, 1.5, 2.5, -0.5, -1.5], dtype="float32"),)),
 )
 
 # -- comparison and choice ----------------------------------------------------------------------------------------
 
 
-def _comparison(name: str, evaluate: Callable[..., Any], kinds: tuple[str, ...]) -> Primitive:
+def _comparison(name: str, sign: str, evaluate: Callable[..., Any], kinds: tuple[str, ...]) -> Primitive:
     return Primitive(
         name=name,
         family="elementwise",
         type_rule=_number_rule(name, 2, kinds, bool_),
         evaluate=evaluate,
         formula=_by_name(name),
+        notation=Notation(Formula(f"$x {sign} $y")),
         examples=_examples(
             (_sample(3, 5), _sample(3, 5)[::-1].copy()),
             (_sample(9), np.float32(0.5)),
@@ -552,10 +603,10 @@ def _comparison(name: str, evaluate: Callable[..., Any], kinds: tuple[str, ...])
     )
 
 
-EQUAL = _comparison("equal", np.equal, _ANY)
-NOT_EQUAL = _comparison("not_equal", np.not_equal, _ANY)
-LESS = _comparison("less", np.less, _NUMBERS)
-LESS_EQUAL = _comparison("less_equal", np.less_equal, _NUMBERS)
+EQUAL = _comparison("equal", "=", np.equal, _ANY)
+NOT_EQUAL = _comparison("not_equal", "≠", np.not_equal, _ANY)
+LESS = _comparison("less", "<", np.less, _NUMBERS)
+LESS_EQUAL = _comparison("less_equal", "≤", np.less_equal, _NUMBERS)
 
 _TRUTH = (np.array([True, True, False, False]), np.array([True, False, True, False]))
 
@@ -565,6 +616,7 @@ LOGICAL_AND = Primitive(
     type_rule=_number_rule("logical_and", 2, ("bool",)),
     evaluate=np.logical_and,
     formula=_by_name("logical_and"),
+    notation=Notation(Formula("$x ∧ $y")),
     examples=_examples(_TRUTH),
 )
 
@@ -574,6 +626,7 @@ LOGICAL_OR = Primitive(
     type_rule=_number_rule("logical_or", 2, ("bool",)),
     evaluate=np.logical_or,
     formula=_by_name("logical_or"),
+    notation=Notation(Formula("$x ∨ $y")),
     examples=_examples(_TRUTH),
 )
 
@@ -583,6 +636,7 @@ LOGICAL_NOT = Primitive(
     type_rule=_number_rule("logical_not", 1, ("bool",)),
     evaluate=np.logical_not,
     formula=_by_name("logical_not"),
+    notation=Notation(Formula("¬$x")),
     examples=_examples((_TRUTH[0],)),
 )
 
@@ -604,6 +658,10 @@ SELECT = Primitive(
     evaluate=np.where,
     vjp=_select_vjp,
     formula=_by_name("select"),
+    notation=Notation(
+        Formula("where($x, $y, $z)", r"\begin{cases} $y & \text{where } $x \\ $z & \text{else} \end{cases}"),
+        slopes=(None, Formula("[$x]"), Formula("[¬$x]")),
+    ),
     examples=_examples(
         (_sample(3, 5) > 0, _sample(3, 5), _sample(3, 5)[::-1].copy()),
         (_sample(7) > 0, _sample(7), np.float32(0)),
@@ -633,6 +691,10 @@ def _cast_formula(w: Any, x: Any, dtype: DType) -> Any:
     return w.cast(x, dtype)
 
 
+def _cast_notation(dtype: DType) -> Notation:
+    return Notation(Formula(f"{dtype.name}($x)", rf"\text{{{dtype.name}}}($x)"), slopes=(Formula("1"),))
+
+
 def _cast_examples() -> tuple[Example, ...]:
     names = ("float32", "float64", "int32", "uint8", "bool", "int64")
     numbers = np.array([0.0, 1.0, 2.7, 100.2])
@@ -651,6 +713,7 @@ CAST = Primitive(
     evaluate=_evaluate_cast,
     vjp=_cast_vjp,
     formula=_cast_formula,
+    notation=_cast_notation,
     examples=_cast_examples,
 )
 
@@ -670,6 +733,7 @@ IDENTITY = Primitive(
     evaluate=np.array,
     vjp=_identity_vjp,
     formula=_by_name("identity"),
+    notation=Notation(Formula("$x"), slopes=(Formula("1"),)),
     cost=0,
     examples=_unary_samples(),
 )
@@ -681,6 +745,7 @@ STOP_GRADIENT = Primitive(
     evaluate=np.array,
     vjp=NO_GRADIENT,
     formula=_by_name("identity"),
+    notation=Notation(Formula("stop_gradient($x)", r"\text{stop\_gradient}($x)")),
     cost=0,
     examples=_unary_samples(),
 )

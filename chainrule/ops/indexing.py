@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.primitive import Example, Formula, Notation, Primitive
 from chainrule.graph.shapes import normalize_axis
 from chainrule.graph.tracing import apply, as_operand
 from chainrule.graph.types import ArrayType, Dim, as_dtype, float32, int32
@@ -63,6 +63,10 @@ TAKE = Primitive(
     type_rule=_take_rule,
     evaluate=_evaluate_take,
     vjp=_take_vjp,
+    notation=Notation(
+        Formula("$x[$y]"),
+        gradients=(Formula("$g added up at rows $y", r"\sum_{\text{rows } $y} $g"), None),
+    ),
     examples=_take_examples,
 )
 
@@ -112,6 +116,10 @@ SCATTER_ADD = Primitive(
     type_rule=_scatter_rule,
     evaluate=_evaluate_scatter,
     vjp=_scatter_vjp,
+    notation=Notation(
+        Formula("$y added up at rows $x", r"\sum_{\text{rows } $x} $y"),
+        gradients=(None, Formula("$g[$x]")),
+    ),
     examples=_scatter_examples,
 )
 

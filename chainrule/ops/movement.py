@@ -15,7 +15,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
-from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.primitive import Example, Formula, Notation, Primitive
 from chainrule.graph.shapes import (
     broadcast_shapes,
     format_shape,
@@ -29,6 +29,17 @@ from chainrule.graph.types import ArrayType, Dim, DType, OpenDim, Shape, as_dtyp
 
 def _grid(*shape: int) -> np.ndarray:
     return np.arange(math.prod(shape), dtype="float32").reshape(shape) * 0.5 - 3.0
+
+
+def _words(name: str, *details: object) -> Formula:
+    """A function of the operand and of numbers that are known, such as ``flip($x, axis 0)``."""
+    text = ", ".join(map(str, details))
+    return Formula(f"{name}($x, {text})", rf"\operatorname{{{name}}}($x, \text{{{text}}})")
+
+
+def name_axes(axes: Sequence[int]) -> str:
+    """The axes in words: ``axis 1``, ``axes 0, 2``."""
+    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
 
 
 # -- broadcast_to -------------------------------------------------------------------------------------------------
@@ -59,6 +70,13 @@ def _broadcast_vjp(g: Any, result: Any, x: Any, shape: Shape) -> tuple[Any, ...]
     return (reshape(apply(SUM, g, axes=axes) if axes else g, x.shape),)
 
 
+def _broadcast_notation(shape: Shape) -> Notation:
+    return Notation(
+        _words("spread", format_shape(shape)),
+        gradients=(Formula("sum of $g over the copies", r"\sum_{\text{copies}} $g"),),
+    )
+
+
 def _broadcast_examples() -> tuple[Example, ...]:
     return (
         Example((_grid(5),), {"shape": (3, 5)}),
@@ -74,6 +92,7 @@ BROADCAST_TO = Primitive(
     type_rule=_broadcast_rule,
     evaluate=_evaluate_broadcast,
     vjp=_broadcast_vjp,
+    notation=_broadcast_notation,
     examples=_broadcast_examples,
 )
 
@@ -99,6 +118,13 @@ def _reshape_vjp(g: Any, result: Any, x: Any, shape: Shape) -> tuple[Any, ...]:
     return (reshape(g, x.shape),)
 
 
+def _reshape_notation(shape: Shape) -> Notation:
+    return Notation(
+        _words("reshape", format_shape(shape)),
+        gradients=(Formula("$g in the shape of $x", r"$g \text{ in the shape of } $x"),),
+    )
+
+
 def _reshape_examples() -> tuple[Example, ...]:
     return (
         Example((_grid(3, 4),), {"shape": (2, 6)}),
@@ -114,6 +140,7 @@ RESHAPE = Primitive(
     type_rule=_reshape_rule,
     evaluate=_evaluate_reshape,
     vjp=_reshape_vjp,
+    notation=_reshape_notation,
     examples=_reshape_examples,
 )
 
@@ -134,6 +161,15 @@ def _transpose_vjp(g: Any, result: Any, x: Any, axes: tuple[int, ...]) -> tuple[
     return (transpose(g, tuple(int(axis) for axis in np.argsort(axes))),)
 
 
+def _transpose_notation(axes: tuple[int, ...]) -> Notation:
+    if axes == (1, 0):
+        return Notation(Formula("$xᵀ", "{$x}^{T}"), gradients=(Formula("$gᵀ", "{$g}^{T}"),))
+    return Notation(
+        _words("transpose", name_axes(axes)),
+        gradients=(Formula("$g with its axes back", r"$g \text{ with its axes back}"),),
+    )
+
+
 def _transpose_examples() -> tuple[Example, ...]:
     return (
         Example((_grid(3, 5),), {"axes": (1, 0)}),
@@ -149,6 +185,7 @@ TRANSPOSE = Primitive(
     type_rule=_transpose_rule,
     evaluate=_evaluate_transpose,
     vjp=_transpose_vjp,
+    notation=_transpose_notation,
     examples=_transpose_examples,
 )
 
@@ -195,6 +232,15 @@ def _slice_vjp(
     return (pad_with(g, tuple(low), tuple(high), 0),)
 
 
+def _slice_notation(start: tuple[int, ...], stop: Shape, step: tuple[int, ...]) -> Notation:
+    parts = zip(start, stop, step, strict=True)
+    place = ", ".join(f"{low}:{high}" + (f":{stride}" if stride != 1 else "") for low, high, stride in parts)
+    return Notation(
+        Formula(f"$x[{place}]", rf"$x[\text{{{place}}}]"),
+        gradients=(Formula("$g at its place, 0 elsewhere", r"$g \text{ at its place, 0 elsewhere}"),),
+    )
+
+
 def _dilate(x: Any, axis: int, step: int) -> Any:
     """`x` with ``step - 1`` zeros between neighbours along `axis`."""
     size = x.shape[axis]
@@ -223,6 +269,7 @@ SLICE = Primitive(
     type_rule=_slice_rule,
     evaluate=_evaluate_slice,
     vjp=_slice_vjp,
+    notation=_slice_notation,
     examples=_slice_examples,
 )
 
@@ -252,6 +299,13 @@ def _pad_vjp(g: Any, result: Any, x: Any, low: tuple[int, ...], high: tuple[int,
     return (apply(SLICE, g, start=low, stop=stop, step=(1,) * len(low)),)
 
 
+def _pad_notation(low: tuple[int, ...], high: tuple[int, ...], value: float) -> Notation:
+    return Notation(
+        _words("pad", f"{low} before", f"{high} after", f"with {value:g}"),
+        gradients=(Formula("$g without the border", r"$g \text{ without the border}"),),
+    )
+
+
 def _pad_examples() -> tuple[Example, ...]:
     return (
         Example((_grid(3, 4),), {"low": (1, 0), "high": (0, 2), "value": 0}),
@@ -266,6 +320,7 @@ PAD = Primitive(
     type_rule=_pad_rule,
     evaluate=_evaluate_pad,
     vjp=_pad_vjp,
+    notation=_pad_notation,
     examples=_pad_examples,
 )
 
@@ -285,6 +340,13 @@ def _flip_vjp(g: Any, result: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, 
     return (apply(FLIP, g, axes=axes),)
 
 
+def _flip_notation(axes: tuple[int, ...]) -> Notation:
+    over = name_axes(axes)
+    return Notation(
+        _words("flip", over), gradients=(Formula(f"flip($g, {over})", rf"\operatorname{{flip}}($g, \text{{{over}}})"),)
+    )
+
+
 def _flip_examples() -> tuple[Example, ...]:
     return Example((_grid(3, 5),), {"axes": (0,)}), Example((_grid(3, 17),), {"axes": (0, 1)})
 
@@ -295,6 +357,7 @@ FLIP = Primitive(
     type_rule=_flip_rule,
     evaluate=_evaluate_flip,
     vjp=_flip_vjp,
+    notation=_flip_notation,
     examples=_flip_examples,
 )
 
@@ -339,6 +402,13 @@ def _concatenate_vjp(g: Any, result: Any, *arrays: Any, axis: int) -> tuple[Any,
     return tuple(cotangents)
 
 
+def _concatenate_notation(axis: int) -> Notation:
+    return Notation(
+        Formula(f"join($all; axis {axis})", rf"\operatorname{{join}}($all; \text{{axis {axis}}})"),
+        gradients=(Formula("its part of $g", r"\text{its part of } $g"),),
+    )
+
+
 def _concatenate_examples() -> tuple[Example, ...]:
     return (
         Example((_grid(3, 2), _grid(3, 5)), {"axis": 1}),
@@ -353,6 +423,7 @@ CONCATENATE = Primitive(
     type_rule=_concatenate_rule,
     evaluate=_evaluate_concatenate,
     vjp=_concatenate_vjp,
+    notation=_concatenate_notation,
     examples=_concatenate_examples,
 )
 
@@ -369,6 +440,10 @@ def _evaluate_iota(dtype: DType, shape: tuple[int, ...], axis: int) -> np.ndarra
     return np.broadcast_to(line.reshape([-1 if at == axis else 1 for at in range(len(shape))]), shape)
 
 
+def _iota_notation(dtype: DType, shape: Shape, axis: int) -> Notation:
+    return Notation(Formula(f"0, 1, 2, … along axis {axis}", rf"0, 1, 2, \dots \text{{ along axis {axis}}}"))
+
+
 def _iota_examples() -> tuple[Example, ...]:
     return (
         Example((), {"dtype": float32, "shape": (3, 5), "axis": 1}),
@@ -381,6 +456,7 @@ IOTA = Primitive(
     family="source",
     type_rule=_iota_rule,
     evaluate=_evaluate_iota,
+    notation=_iota_notation,
     examples=_iota_examples,
 )
 
@@ -394,11 +470,16 @@ def _evaluate_dim_size(dim: int, dtype: DType) -> np.ndarray:
     return np.asarray(dim, dtype=dtype.numpy)
 
 
+def _dim_size_notation(dim: Dim, dtype: DType) -> Notation:
+    return Notation(Formula(f"size of {dim}", rf"\text{{size of {dim}}}"))
+
+
 DIM_SIZE = Primitive(
     name="dim_size",
     family="source",
     type_rule=_dim_size_rule,
     evaluate=_evaluate_dim_size,
+    notation=_dim_size_notation,
 )
 
 # -- public functions ---------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
-from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.primitive import Example, Formula, Notation, Primitive
 from chainrule.graph.tracing import apply
 from chainrule.graph.types import ArrayType, Shape, uint32
 from chainrule.ops.philox import philox_numpy
@@ -35,6 +35,7 @@ RANDOM_BITS = Primitive(
     family="random",
     type_rule=_bits_rule,
     evaluate=_evaluate_bits,
+    notation=Notation(Formula("bits($x, $y, $z, $w)", r"\operatorname{bits}($x, $y, $z, $w)")),
     cost=60,
     examples=_bits_examples,
 )

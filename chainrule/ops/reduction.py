@@ -9,13 +9,13 @@ import numpy as np
 
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
-from chainrule.graph.primitive import Example, Primitive
+from chainrule.graph.primitive import Example, Formula, Notation, Primitive
 from chainrule.graph.shapes import normalize_axes
 from chainrule.graph.tracing import apply, as_operand
 from chainrule.graph.types import ArrayType, DType, Shape, as_dtype, bool_, float32, int32, uint8
 from chainrule.ops import elementwise
 from chainrule.ops.elementwise import cast, divide, equal, multiply
-from chainrule.ops.movement import broadcast_to, dim_size, reshape
+from chainrule.ops.movement import broadcast_to, dim_size, name_axes, reshape
 
 Axes = int | Sequence[int] | None
 
@@ -58,6 +58,14 @@ def _sum_vjp(g: Any, result: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, .
     return (_spread(g, x, axes),)
 
 
+def _sum_notation(axes: tuple[int, ...]) -> Notation:
+    over = name_axes(axes)
+    return Notation(
+        Formula(f"sum($x, {over})", rf"\sum_{{\text{{{over}}}}} $x"),
+        gradients=(Formula(f"$g spread over {over}", rf"$g \text{{ spread over {over}}}"),),
+    )
+
+
 def _evaluate_sum(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return np.sum(x, axis=axes, dtype=x.dtype)
 
@@ -78,6 +86,7 @@ SUM = Primitive(
     vjp=_sum_vjp,
     formula=_add,
     identity=_zero,
+    notation=_sum_notation,
     examples=_examples,
 )
 
@@ -93,6 +102,14 @@ def _prod_vjp(g: Any, result: Any, x: Any, axes: tuple[int, ...]) -> tuple[Any, 
         equal(zeros, 0.0), whole, elementwise.where(elementwise.logical_and(equal(zeros, 1.0), is_zero), without, 0.0)
     )
     return (multiply(_spread(g, x, axes), slope),)
+
+
+def _prod_notation(axes: tuple[int, ...]) -> Notation:
+    over = name_axes(axes)
+    return Notation(
+        Formula(f"prod($x, {over})", rf"\prod_{{\text{{{over}}}}} $x"),
+        gradients=(Formula("$g ⊙ prod(the others in $x)", r"$g \odot \prod_{\text{others}} $x"),),
+    )
 
 
 def _evaluate_prod(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -115,6 +132,7 @@ PROD = Primitive(
     vjp=_prod_vjp,
     formula=_multiply,
     identity=_one,
+    notation=_prod_notation,
     examples=_examples,
 )
 
@@ -124,6 +142,19 @@ def _extreme_vjp(g: Any, result: Any, x: Any, axes: tuple[int, ...]) -> tuple[An
     is_it = cast(equal(x, _spread(result, x, axes)), x.dtype)
     share = divide(g, apply(SUM, is_it, axes=axes))
     return (multiply(is_it, _spread(share, x, axes)),)
+
+
+def _extreme_notation(name: str) -> Callable[..., Notation]:
+    """Where several elements are the extreme, each counts for its share of them."""
+
+    def notation(axes: tuple[int, ...]) -> Notation:
+        over = name_axes(axes)
+        return Notation(
+            Formula(f"{name}($x, {over})", rf"\{name}_{{\text{{{over}}}}} $x"),
+            gradients=(Formula("$g ⊙ [$x = $v] / count", r"$g \odot \frac{[$x = $v]}{\text{count}}"),),
+        )
+
+    return notation
 
 
 def lowest(dtype: DType) -> float | int:
@@ -152,6 +183,7 @@ MAX = Primitive(
     vjp=_extreme_vjp,
     formula=_larger,
     identity=lowest,
+    notation=_extreme_notation("max"),
     examples=_examples,
 )
 
@@ -172,6 +204,7 @@ MIN = Primitive(
     vjp=_extreme_vjp,
     formula=_smaller,
     identity=highest,
+    notation=_extreme_notation("min"),
     examples=_examples,
 )
 

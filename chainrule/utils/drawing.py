@@ -5,6 +5,8 @@ It reads `model.network` (or the stack of `model.layers`), writes text, and need
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from chainrule.graph.ir import Node
 _LINE, _PAD, _GAP_X, _GAP_Y = 17, 10, 28, 44
 _LETTER = 7.2  # width of a letter at 12 px, on the safe side
 
+_NO_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")  # which XML does not have
+
 _STYLE = """
   .box { fill: #ffffff; stroke: #44546a; rx: 5 }
-  .head { fill: #e8eef7; rx: 5 }
+  .head { fill: #e8eef7; fill-opacity: 1; rx: 5 }
   .name { font: 600 12px sans-serif; fill: #1a2433 }
   .text { font: 12px sans-serif; fill: #3c4858 }
   .arrow { fill: none; stroke: #6a7a8f; stroke-width: 1.3 }
@@ -92,7 +96,8 @@ def describe(layer: Any, shapes: bool, names: bool) -> list[str]:
     lines = [f"{layer.name}: {kind}" if names else kind]
     if shapes:
         shape = layer.result_shape
-        lines.append("?" if shape is None else str(shape).replace("(", "(None, ", 1) if shape != () else "(None,)")
+        text = "?" if shape is None else str(shape).replace("(", "(None, ", 1).replace(",)", ")")
+        lines.append("(None,)" if shape == () else text)
     count = layer.count_params()
     if count:
         lines.append(f"{count:,} parameters")
@@ -156,39 +161,66 @@ def arrange(boxes: list[Box]) -> tuple[float, float]:
     return whole + 2 * _PAD, y - _GAP_Y + _PAD
 
 
-def draw(boxes: list[Box], title: str) -> str:
-    """The SVG."""
+def _escape(text: str) -> str:
+    return escape(_NO_CHARACTERS.sub("\ufffd", text))
+
+
+def curve_between(parent: Box, box: Box, boxes: Sequence[Box]) -> tuple[tuple[float, float], ...]:
+    """The arrow from a box to one that takes its result: start, two handles and end of a Bézier curve.
+
+    Past the boxes between it goes around, on their right.
+    """
+    x0, y0 = parent.x + parent.width / 2, parent.y + parent.height
+    x1, y1 = box.x + box.width / 2, box.y
+    if box.rank > parent.rank + 1:
+        side = (_edge_past(parent, box, boxes) - (x0 + x1) / 8) / 0.75  # the handles that let the curve reach the edge
+        return (x0, y0), (side, y0 + 30), (side, y1 - 30), (x1, y1 - 5)
+    bend = (y1 - y0) / 2
+    return (x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1 - 5)
+
+
+def _edge_past(parent: Box, box: Box, boxes: Sequence[Box]) -> float:
+    """Where the way around the boxes between two others lies."""
+    return max(b.x + b.width for b in boxes if parent.rank < b.rank < box.rank) + _GAP_X / 2
+
+
+def right_edge(boxes: Sequence[Box]) -> float:
+    """What boxes and arrows need to the right."""
+    arrows = [_edge_past(parent, box, boxes) for box in boxes for parent in box.parents if box.rank > parent.rank + 1]
+    return max([*(box.x + box.width for box in boxes), *arrows]) + _PAD
+
+
+def draw(boxes: list[Box], title: str, standalone: bool = True) -> str:
+    """The SVG.
+
+    Args:
+        standalone: whether it is a file with colours of its own, light and dark; else it stands in a page and has the
+            colour of the page's text, and no rules of style, which would hold for the whole page.
+    """
     width, height = arrange(boxes)
+    width = max(width, right_edge(boxes))
     parts: list[str] = []
     for box in boxes:
         for parent in box.parents:
-            x0, y0 = parent.x + parent.width / 2, parent.y + parent.height
-            x1, y1 = box.x + box.width / 2, box.y
-            bend = (y1 - y0) / 2
-            if box.rank > parent.rank + 1:  # past the boxes between
-                edge = max(b.x + b.width for b in boxes if parent.rank < b.rank < box.rank) + _GAP_X / 2
-                side = (edge - (x0 + x1) / 8) / 0.75  # where the curve's handles lie for it to reach the edge
-                width = max(width, edge + _PAD)
-                path = f"M{x0:.1f},{y0:.1f} C{side:.1f},{y0 + 30:.1f} {side:.1f},{y1 - 30:.1f} {x1:.1f},{y1 - 5:.1f}"
-            else:
-                path = f"M{x0:.1f},{y0:.1f} C{x0:.1f},{y0 + bend:.1f} {x1:.1f},{y1 - bend:.1f} {x1:.1f},{y1 - 5:.1f}"
-            parts.append(f'<path class="arrow" d="{path}"/>')
-            parts.append(f'<path class="tip" d="M{x1 - 4:.1f},{y1 - 7:.1f} h8 l-4,7 z"/>')
+            start, first, second, (x, y) = curve_between(parent, box, boxes)
+            handles = " ".join(f"{a:.1f},{b:.1f}" for a, b in (first, second, (x, y)))
+            curve = f'd="M{start[0]:.1f},{start[1]:.1f} C{handles}"'
+            parts.append(f'<path class="arrow" {curve} fill="none" stroke="currentColor"/>')
+            parts.append(f'<path class="tip" d="M{x - 4:.1f},{y - 2:.1f} h8 l-4,7 z" fill="currentColor"/>')
     for box in boxes:
-        parts.append(
-            f'<rect class="box" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"/>'
-        )
-        parts.append(
-            f'<rect class="head" x="{box.x + 1:.1f}" y="{box.y + 1:.1f}" width="{box.width - 2:.1f}" height="22"/>'
-        )
-        for place, line in enumerate(box.lines):
-            kind = "text" if place else "name"
-            y = box.y + _PAD + 6 + place * _LINE + (3 if place else 0)
-            parts.append(f'<text class="{kind}" x="{box.x + _PAD:.1f}" y="{y:.1f}">{escape(line)}</text>')
+        place = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"'
+        parts.append(f'<rect class="box" {place} rx="5" fill="none" stroke="currentColor"/>')
+        place = f'x="{box.x + 1:.1f}" y="{box.y + 1:.1f}" width="{box.width - 2:.1f}" height="22"'
+        parts.append(f'<rect class="head" {place} rx="5" fill="currentColor" fill-opacity="0.1"/>')
+        for number, line in enumerate(box.lines):
+            kind = "text" if number else 'name" font-weight="600'
+            y = box.y + _PAD + 6 + number * _LINE + (3 if number else 0)
+            text = _escape(line)
+            parts.append(f'<text class="{kind}" x="{box.x + _PAD:.1f}" y="{y:.1f}" fill="currentColor">{text}</text>')
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f"<style>{_STYLE}</style>",
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="sans-serif" font-size="12">',
+        f"<title>{_escape(title)}</title>",
+        *([f"<style>{_STYLE}</style>"] if standalone else []),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
