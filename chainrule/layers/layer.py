@@ -116,6 +116,14 @@ class Layer(registry.Configured):
     supports_masking = False
     """Whether a mask of the input is one of the output."""
 
+    built_by_build = True
+    """Whether `build` makes all weights; those of a model are made when its layers are called."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls) and cls.built_by_build:
+            cls.build = note_built(cls.build)  # type: ignore[method-assign]
+
     def __init__(
         self,
         name: str | None = None,
@@ -304,6 +312,8 @@ class Layer(registry.Configured):
             if not self.built:
                 self.build(map_shapes(with_batch, input_shape))
                 self.sample_shape, self.built = input_shape, True
+            elif self.sample_shape is None:  # built by hand, without a shape
+                self.sample_shape = input_shape
             elif self._variables and not self.accepts(input_shape):
                 raise ChainruleError(
                     "the input has another shape than the layer was built for",
@@ -382,6 +392,19 @@ class Layer(registry.Configured):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "trainable": self.trainable}
+
+
+def note_built(build: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """A layer's `build` that notes that it ran: called by hand, it is not called again."""
+
+    @functools.wraps(build)
+    def noted(self: Layer, input_shape: Any) -> None:
+        build(self, input_shape)
+        self.built = True
+        if input_shape is not None:
+            self.sample_shape = map_shapes(lambda shape: tuple(shape[1:]), input_shape)
+
+    return noted
 
 
 # -- shapes -------------------------------------------------------------------------------------------------------

@@ -83,6 +83,8 @@ class Model(Layer):
         25
     """
 
+    built_by_build = False
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True):
         super().__init__(name, trainable)
         if (inputs is None) != (outputs is None):

@@ -265,7 +265,10 @@ def silu(x: Any) -> Any:
 
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))``, without overflow."""
-    return add(relu(x), log1p(exp(negative(absolute(x)))))
+    # Of two choices by the sign, not of relu and |x|: their slopes at 0 do not add up to 1/2.
+    x = as_operand(x)
+    positive = greater_equal(x, 0)
+    return add(where(positive, x, 0), log1p(exp(where(positive, negative(x), x))))
 
 
 def softsign(x: Any) -> Any:

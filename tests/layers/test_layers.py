@@ -217,3 +217,31 @@ def test_masks_of_merged_sequences() -> None:
 def test_refusals(make: Any, message: str) -> None:
     with pytest.raises(ChainruleError, match=message):
         make()
+
+
+def test_a_layer_built_by_hand_is_not_built_again() -> None:
+    class Product(cr.layers.Layer):
+        def build(self, input_shape):
+            self.factors = self.add_weight((input_shape[-1], 3), name="factors")
+
+        def call(self, x):
+            return x @ self.factors
+
+    class Around(cr.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Product()
+
+        def build(self, input_shape):
+            self.inner.build(input_shape)
+
+        def call(self, x):
+            return self.inner(x)
+
+    for layer in (Product(), Around()):
+        layer.build((None, 4))
+        assert layer.built and len(layer.get_weights()) == 1
+        assert layer(np.ones((2, 4), "f")).shape == (2, 3)
+        assert len(layer.get_weights()) == 1
+        with pytest.raises(ChainruleError, match="another shape"):
+            layer(np.ones((2, 5), "f"))
