@@ -4,6 +4,7 @@
 #   make test     install, then run the tests
 #   make check    lint and types
 #   make oracle   every number against Keras, PyTorch and Optax, in an environment of their own
+#   make browser  reports looked at in a browser: needs Debian's chromium and nodejs with npm
 #   make bench    the benchmarks and their plots, against pinned peers in an environment of their own
 #   make clean    remove all that make made
 
@@ -18,7 +19,7 @@ DEVELOPED := $(VENV)/.stamp-developed
 BENCH_READY := $(BENCH_VENV)/.stamp-installed
 ORACLE_READY := $(ORACLE_VENV)/.stamp-installed
 
-.PHONY: mnist test check oracle bench clean
+.PHONY: mnist test check oracle browser bench clean
 
 mnist: $(INSTALLED)
 	$(VENV)/bin/chainrule train mnist
@@ -33,12 +34,17 @@ check: $(DEVELOPED)
 oracle: $(ORACLE_READY)
 	$(ORACLE_VENV)/bin/python oracle/run.py
 
+browser: $(DEVELOPED)
+	$(VENV)/bin/python tests/browser/make_reports.py build/reports
+	cd tests/browser && npm install --no-audit --no-fund --no-package-lock --silent
+	node tests/browser/check_reports.mjs build/reports --shots build/shots
+
 bench: $(BENCH_READY)
 	$(BENCH_VENV)/bin/python benchmarks/all.py --plots docs/images
 	$(BENCH_VENV)/bin/python benchmarks/page.py benchmarks/results.json docs/performance.md README.md
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) $(ORACLE_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(ORACLE_VENV) build tests/browser/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

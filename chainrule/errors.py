@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ChainruleError(ValueError):
@@ -70,7 +71,28 @@ class FileError(ChainruleError):
 
 
 class NonFiniteLossError(ChainruleError, RuntimeError):
-    """The loss became NaN or infinite in training."""
+    """The loss became NaN or infinite in training.
+
+    Args:
+        provenance: where the first number that is not finite came from, where that is known; the message ends with it.
+
+    The others are those of `ChainruleError`.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | None = None,
+        expected: object = None,
+        got: object = None,
+        fix: str | None = None,
+        provenance: Any = None,
+    ):
+        super().__init__(problem, where=where, expected=expected, got=got, fix=fix)
+        self.provenance = provenance
+        if provenance is not None:
+            self.args = (f"{self.args[0]}\n{provenance}",)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str], *, where: str | None = None) -> ChainruleError:

@@ -7,6 +7,8 @@ import importlib
 import pkgutil
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,14 @@ def with_blocks(*languages: str) -> list[Path]:
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def figures_closed() -> Iterator[None]:
+    """A reader runs one page; here pyplot would keep the figures of all of them open, and warn."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.mark.parametrize("path", with_blocks("python"), ids=name_of)

@@ -6,6 +6,7 @@
     chainrule show graph|gradient|kernels|llvm|program [RUN_OR_MODEL]
     chainrule profile [RUN_OR_MODEL]                       where a training step's time goes
     chainrule inspect layers|step|doctor|verify [RUN_OR_MODEL]   a network from inside, on a sample of data
+    chainrule report RUN                                   one page that tells it all
 
 A mistake is printed as ``error: …`` without a traceback, and the command ends with status 2; Ctrl-C ends with 130.
 """
@@ -68,6 +69,10 @@ def run_command(options: argparse.Namespace) -> int:
         from chainrule.apps.inspect import inspect
 
         return inspect(options)
+    if options.command == "report":
+        from chainrule.apps.report import report
+
+        return report(options)
     from chainrule.apps.show import show
 
     return show(options)
@@ -143,6 +148,14 @@ def make_parser() -> argparse.ArgumentParser:
     inspect.add_argument("--layer", metavar="NAME", help="of a step: this layer alone")
     inspect.add_argument("--neuron", type=seed_number, metavar="N", help="of a step: this neuron of the layer")
     inspect.add_argument("--html", metavar="FILE", help="write it as a page too")
+
+    report = commands.add_parser("report", help="write one page of HTML that tells how good a run is, and why")
+    report.add_argument("run", metavar="RUN", help="a run folder, or a saved model")
+    report.add_argument(
+        "--data", metavar="DATA", default="mnist", help="mnist (its test images), or an .npz with x and y"
+    )
+    report.add_argument("--out", metavar="FILE", help="the page to write (default: report.html in the run folder)")
+    report.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
     return parser
 
 

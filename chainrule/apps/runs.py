@@ -3,6 +3,7 @@
     RUN/config.json       the resolved options, with the format's name, so that a run is told from any other folder
     RUN/metrics.jsonl     one line of JSON an epoch, written as the epoch ends; the test results last
     RUN/model.chainrule   the trained network
+    RUN/report.html       what `chainrule report` wrote
 
 A folder that is not empty and not a run is never written to.
 """
@@ -20,7 +21,7 @@ from chainrule.errors import ChainruleError, FileError
 from chainrule.interop.archive import write_file
 
 FORMAT = "chainrule run 1"
-CONFIG, METRICS, MODEL = "config.json", "metrics.jsonl", "model.chainrule"
+CONFIG, METRICS, MODEL, REPORT = "config.json", "metrics.jsonl", "model.chainrule", "report.html"
 
 
 def default_folder(data: str) -> Path:
@@ -45,7 +46,7 @@ def prepare_folder(folder: Path) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (MODEL, METRICS, CONFIG):
+        for name in (REPORT, MODEL, METRICS, CONFIG):
             (folder / name).unlink(missing_ok=True)
         (folder / METRICS).touch()
     except OSError as error:
@@ -96,6 +97,18 @@ class MetricsWriter:
         line = json.dumps({**record, "elapsed": round(time.perf_counter() - self.started, 4)})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The records of `metrics.jsonl`, up to a line that a killed training left unfinished."""
+    records: list[dict[str, Any]] = []
+    path = folder / METRICS
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
 
 
 def model_path(run: str) -> Path:

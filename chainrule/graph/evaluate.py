@@ -29,9 +29,7 @@ def evaluate_nodes(graph: Graph, arrays: Sequence[np.ndarray], wide: bool = Fals
     return dict(evaluate_each(graph, arrays, wide))
 
 
-def evaluate_each(
-    graph: Graph, arrays: Sequence[np.ndarray], wide: bool = False
-) -> Iterator[tuple[Node, np.ndarray]]:
+def evaluate_each(graph: Graph, arrays: Sequence[np.ndarray], wide: bool = False) -> Iterator[tuple[Node, np.ndarray]]:
     """Every node with its value, each after what it reads; a value is let go after the last node that reads it."""
     sizes = sizes_of(graph, arrays)
     nodes = graph.nodes

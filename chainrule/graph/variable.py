@@ -15,7 +15,6 @@ from chainrule.graph.memory import aligned_empty
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.types import ArrayType, DType, as_dtype, type_of
 
-
 _assignments = itertools.count(1)
 _last_assignment = [0]
 

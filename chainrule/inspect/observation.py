@@ -50,7 +50,7 @@ class Observation:
         inputs, predictions: nests of arrays.
         loss: of the rows together.
         layers: in the order of their calls, inner layers before the one around them.
-        values, gradients: of each weight that is trained, by its name.
+        values, gradients: of each weight that is trained, by its name, in the model's order.
     """
 
     inputs: Any
@@ -67,6 +67,7 @@ class Observer:
     Args:
         x, y, sample_weight: as for `fit`; all rows are one batch.
         training: whether layers such as Dropout act as in training.
+        eager: compute with NumPy in place of machine code; as the model does by default.
 
     Raises:
         DataError: for rows that do not fit the model.
@@ -80,22 +81,31 @@ class Observer:
         [('dense', (4, 3)), ('dense_1', (4, 1))]
     """
 
-    def __init__(self, model: Any, x: Any, y: Any, sample_weight: Any = None, training: bool = False):
+    def __init__(
+        self,
+        model: Any,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        training: bool = False,
+        eager: bool | None = None,
+    ):
         model.require_compiled()
         self.model, self.training = model, training
         self.data = prepare(model, x, y, sample_weight)
         self.names: list[tuple[str, Layer, tuple[str, ...]]] = []
+        self.results: list[Result] = []  # of the layers' calls, in their order
         self.leaves, tree = flatten(self.data)
         types = [type_of(leaf) for leaf in self.leaves]
         self.trained = list(model.trainable_variables)
         self.traced = trace(self._record, types, tree)
-        self.executable = build(self.traced, eager=model.run_eagerly)
+        self.executable = build(self.traced, eager=model.run_eagerly if eager is None else eager)
 
     def _record(self, *data: Any) -> Any:
         x, y, weight = data
         with collect_results() as found:
             predictions, loss = self.model.forward(x, y, weight, self.training)
-        results = [result for result in found if result.layer is not self.model]
+        self.results = results = [result for result in found if result.layer is not self.model]
         outputs = [as_node(flatten(result.outputs)[0][0]) for result in results]
         self._name(results)
         wrt = [*outputs, *(as_node(variable) for variable in self.trained)]
@@ -121,7 +131,9 @@ class Observer:
             LayerObservation(name, layer, output, gradient, own)
             for (name, layer, own), output, gradient in zip(self.names, outputs, by_layer, strict=True)
         )
-        names = [variable.name for variable in self.trained]
+        names: list[str] = []
+        for variable in self.trained:  # layers within layers of one's own may share a name
+            names.append(free_name(variable.name, names))
         return Observation(
             inputs=self.data[0],
             predictions=predictions,

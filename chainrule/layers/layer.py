@@ -122,7 +122,7 @@ class Layer(registry.Configured):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "build" in vars(cls) and cls.built_by_build:
-            cls.build = note_built(cls.build)  # type: ignore[method-assign]
+            cls.build = note_built(cls.build)  # type: ignore[assignment,method-assign]
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ import numpy as np
 from chainrule.data.arrays import check_array, check_count
 from chainrule.errors import ChainruleError, DataError
 from chainrule.graph.tree import flatten, map_leaves
-from chainrule.inspect.layer_reports import place_content
-from chainrule.inspect.measures import as_matrix
+from chainrule.inspect.microscope.measures import as_matrix
+from chainrule.inspect.microscope.reports import place_content
 from chainrule.layers.layer import collect_results, inner_layers
 from chainrule.naming import free_name
 from chainrule.plots.style import colour_of, diverging_colours, draw_image, ink, label_axes, new_axes, new_grid, plain

@@ -42,7 +42,7 @@ def plot_predictions(y_true: Any, y_pred: Any, names: Sequence[Any] | None = Non
         points = true[chosen, place], predicted[chosen, place]
         options = {"s": 12, "alpha": 0.6, "linewidths": 0, "marker": marker_of(place), "color": colour_of(place)}
         scatter(axes, *points, label=label if len(labels) > 1 else None, **options)
-    axes.plot([low, high], [low, high], "--", color=ink(), alpha=0.7, linewidth=1, label="as true")
+    axes.plot([low, high], [low, high], "--", color=ink(), alpha=0.7, linewidth=1, label="equal")
     label_axes(axes, x="true", y="predicted", grid=True)
     add_legend(axes)
     return axes

@@ -1,6 +1,6 @@
 """What layers have made of the data, drawn: knowledge by depth, projections, likeness, how activations are spread.
 
-In: a `Microscope` (`inspect/microscope.py`), which `model.inspect(x, y)` gives. Out: Axes. Layers that hand on the
+In: a `Microscope` (`inspect/microscope/`), which `model.inspect(x, y)` gives. Out: Axes. Layers that hand on the
 content of an earlier one, such as Flatten, are left out.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError, unknown_name
-from chainrule.inspect.layer_reports import LayerReport
+from chainrule.inspect.microscope.reports import LayerReport
 from chainrule.plots.activity import add_scale, name_class
 from chainrule.plots.style import (
     add_legend,
@@ -235,7 +235,7 @@ def _draw_points(axes: Any, points: np.ndarray, microscope: Any, class_names: Se
         own = points[labels == label]
         middles.append(np.median(own, axis=0))
         colour, marker = colour_of(place), marker_of(place)
-        axes.scatter(*own.T, s=9, color=colour, marker=marker, linewidths=0, alpha=0.55, rasterized=as_image)
+        axes.scatter(*own.T, s=9, color=colour, marker=marker, linewidths=0, alpha=0.75, rasterized=as_image)
     if 0 < len(classes) <= _NAMED:
         for label, (x, y) in zip(classes, _spread(np.array(middles), np.ptp(points, axis=0)), strict=True):
             text = name_class(class_names, label)

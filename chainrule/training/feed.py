@@ -7,7 +7,7 @@ generator, a data loader, a `PyDataset`; every batch is checked when it comes, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,46 @@ Order = Callable[[int], Any]
 def executable_for(model: Any, step: Any, data: Data) -> Any:
     """The compiled step for data of these types, kept with the model."""
     leaves, tree = flatten(data)
-    kinds = tuple((str(leaf.dtype), leaf.shape[1:]) for leaf in leaves)
+    kinds = tuple([(leaf.dtype.char, leaf.shape[1:]) for leaf in leaves])
     key = (step.__name__, tree, kinds, model.trainable_key())
     if key not in model.executables:
         from chainrule.runtime.jit import build
 
         model.executables[key] = build(record(model, step, data), eager=model.run_eagerly)
     return model.executables[key]
+
+
+class Stretch(NamedTuple):
+    """Steps that run in one native call; run again from the same Variables, they give the same bits.
+
+    Args:
+        executable: the compiled step.
+        arrays: the data's leaves, and last the order of their rows.
+        batch_size: rows a step.
+        first: the first step, counted from the beginning of the order.
+        steps: how many.
+    """
+
+    executable: Any
+    arrays: list[np.ndarray]
+    batch_size: int
+    first: int
+    steps: int
+
+    def run(self) -> None:
+        """Run the steps; Variables carry everything."""
+        executable, arrays, batch_size, first, steps = self
+        executable.run_steps(arrays, batch_size=batch_size, first=first, count=steps)
+
+    def part(self, skip: int, steps: int) -> Stretch:
+        """Some of the steps, without those before them."""
+        return self._replace(first=self.first + skip, steps=steps)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Which rows of the arrays a step sees, counted from the first step of the stretch."""
+        start = (self.first + step) * self.batch_size
+        rows: np.ndarray = self.arrays[-1][start : start + self.batch_size]
+        return rows
 
 
 class ArrayFeed:
@@ -47,19 +80,24 @@ class ArrayFeed:
         if steps is not None:
             self.steps = min(self.steps, check_count("steps_per_epoch", steps))
         self.executable = executable_for(model, step, data)
-        self.order = np.arange(self.rows, dtype=np.int32)
+        self.order = self.rising = np.arange(self.rows, dtype=np.int32)
 
     def begin(self, epoch: int = 0, order: Order | None = None) -> None:
         """A new epoch, its rows in an order where one is drawn."""
-        generator = None if order is None else order(epoch)
-        if generator is not None:
-            self.order = generator.permutation(self.rows).astype(np.int32)
+        self.order = self.order_of(epoch, order)
 
-    def run(self, done: int, count: int) -> int:
-        """Run steps from step `done`; how many there were."""
+    def order_of(self, epoch: int, order: Order | None) -> np.ndarray:
+        """The order of an epoch's rows."""
+        generator = None if order is None else order(epoch)
+        if generator is None:
+            return self.rising
+        drawn: np.ndarray = generator.permutation(self.rows).astype(np.int32)
+        return drawn
+
+    def take(self, done: int, count: int) -> Stretch:
+        """The steps from step `done`, ready to run."""
         self.model.watch.step = self.step.__name__
-        self.executable.run_steps([*self.leaves, self.order], batch_size=self.batch_size, first=done, count=count)
-        return count
+        return Stretch(self.executable, [*self.leaves, self.order], self.batch_size, done, count)
 
     def end(self) -> None:
         """The epoch is over."""
@@ -97,6 +135,7 @@ class BatchFeed:
         self.held: list[Any] = []  # a batch that was looked at before its time
         self.turn, self.count = 0, 0  # turns begun, batches taken
         self.draw_order: Order | None = None
+        self.rising = np.arange(0, dtype=np.int32)
 
     @property
     def steps(self) -> int | None:
@@ -160,18 +199,19 @@ class BatchFeed:
     def prepare(self, batch: Any, done: int) -> Data:
         return prepare(self.model, *unpack(batch), self.class_weight, prefix=f"{self.name}batch {done}, ")
 
-    def run(self, done: int, count: int) -> int:
-        """Run one step on the next batch; 0 where there is none."""
+    def take(self, done: int, count: int) -> Stretch | None:
+        """One step on the next batch, ready to run; None where there is none."""
         batch = self.next_batch(done)
         if batch is None:
-            return 0
+            return None
         data = self.prepare(batch, done)
         leaves = flatten(data)[0]
         rows = len(leaves[0])
+        if len(self.rising) != rows:
+            self.rising = np.arange(rows, dtype=np.int32)
         executable = executable_for(self.model, self.step, data)
         self.model.watch.step = self.step.__name__
-        executable.run_steps([*leaves, np.arange(rows, dtype=np.int32)], batch_size=rows, first=0, count=1)
-        return 1
+        return Stretch(executable, [*leaves, self.rising], rows, 0, 1)
 
     def next_batch(self, done: int) -> Any:
         """The next batch; None where the turn, and so the epoch, is over."""

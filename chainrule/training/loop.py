@@ -15,10 +15,12 @@ from chainrule.callbacks.callback import Callback
 from chainrule.callbacks.callback_list import CallbackList
 from chainrule.data.arrays import check_count
 from chainrule.errors import DataError, NonFiniteLossError
+from chainrule.graph.tree import flatten
 from chainrule.graph.variable import kept
 from chainrule.training.feed import ArrayFeed, BatchFeed, is_iterable_of_batches
 from chainrule.training.history import History
-from chainrule.training.prepare import add_class_weights, prepare, split_validation
+from chainrule.training.prepare import add_class_weights, prepare, prepare_pair, split_validation
+from chainrule.training.rewind import Rewind
 from chainrule.training.run import Run
 from chainrule.training.step import test_step, train_step
 
@@ -61,6 +63,7 @@ def fit(
     run = Run(model, feed, watchers, initial_epoch, shuffle, validation is not None)
     outer, model.training_run = model.training_run, run
     model.stop_training, model.history = False, watchers.history
+    model.batch_rewind = None  # what `train_on_batch` kept is not what the weights come from after this
     try:
         watchers.on_train_begin()
         logs = train_epochs(model, run, watchers, epochs, validation, validation_freq)
@@ -79,13 +82,17 @@ def train_epochs(
     """All epochs, from where the run stands; what the last one logged."""
     logs: dict[str, float] = {}
     try:
+        rewind = None if watchers.takes_bad_steps else Rewind(model, run)
         for epoch in range(run.epoch, epochs):
             if model.stop_training:
                 break
-            run.begin_epoch(epoch)
+            if rewind is None:
+                run.begin_epoch(epoch)
+            else:
+                rewind.begin_epoch(run, epoch)
             watchers.on_epoch_begin(epoch)
             run.settle()
-            train_epoch(model, run, watchers)
+            train_epoch(model, run, watchers, rewind)
             logs = model.logs()
             if validation is not None and is_due(validation_freq, epoch):
                 tested = test(model, validation, watchers)
@@ -143,10 +150,7 @@ def make_test_feed(model: Any, data: Any, size: int, steps: int | None, name: st
     """The feed of data to test on: (x, y), (x, y, sample_weight), or an iterable of batches."""
     if is_iterable_of_batches(data):
         return BatchFeed(model, test_step, data, steps, name=name)
-    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-        raise DataError("not a pair of arrays", where="validation_data", expected="(x, y)", got=type(data))
-    x, y, weight = (*data, None)[:3]
-    return ArrayFeed(model, test_step, prepare(model, x, y, weight, prefix=name), size, steps)
+    return ArrayFeed(model, test_step, prepare_pair(model, data, name), size, steps)
 
 
 def is_due(freq: Any, epoch: int) -> bool:
@@ -156,23 +160,31 @@ def is_due(freq: Any, epoch: int) -> bool:
     return epoch + 1 in freq if isinstance(freq, list | tuple | set) else (epoch + 1) % freq == 0
 
 
-def train_epoch(model: Any, run: Run, watchers: CallbackList) -> None:
-    """The steps of an epoch, from where the run stands."""
+def train_epoch(model: Any, run: Run, watchers: CallbackList, rewind: Rewind | None) -> None:
+    """The steps of an epoch, from where the run stands.
+
+    Args:
+        rewind: what keeps the last steps, to explain a loss that is no number; None where callbacks deal with it.
+    """
     feed, chunk = run.feed, 1
     while feed.steps is None or run.done < feed.steps:
         count = min(chunk, watchers.batches_until_call(run.batches))
         if feed.steps is not None:
             count = min(count, feed.steps - run.done)
         watchers.on_train_batch_begin(run.done)
-        began = time.perf_counter()
-        count = feed.run(run.done, count)
-        if count == 0:
+        stretch = feed.take(run.done, count)
+        if stretch is None:
             refuse_nothing(run.done, "x")
             break
+        began = time.perf_counter()
+        if rewind is not None:
+            rewind.before(stretch, run.epoch, run.done, began)
+        stretch.run()
+        count = stretch.steps
         chunk = max(1, int(count * _CHUNK_SECONDS / max(time.perf_counter() - began, 1e-6)))
         run.done, run.batches = run.done + count, run.batches + count
-        if not watchers.takes_bad_steps:
-            check_finite(model, run.epoch)
+        if rewind is not None:
+            check_finite(model, rewind, run)
         if watchers.listens("on_train_batch_end"):
             watchers.on_train_batch_end(run.done - 1, model.logs())
         if model.stop_training:
@@ -191,16 +203,37 @@ def refuse_nothing(done: int, where: str) -> None:
         )
 
 
-def check_finite(model: Any, epoch: int) -> None:
-    """Stop where the loss was no number."""
+def check_finite(model: Any, rewind: Rewind, run: Run | None = None) -> None:
+    """Stop where the loss was no number, and tell where that came from.
+
+    Args:
+        run: of the step; None for `train_on_batch`.
+    """
     step = model.take_bad_step()
-    if step >= 0:
-        raise NonFiniteLossError(
-            "the loss became NaN or infinite",
-            where=f"epoch {epoch + 1}, step {step + 1} of the epoch",
-            expected="a finite loss",
-            fix="lower the learning rate, set clipnorm, or scale the inputs",
-        )
+    if step < 0:
+        return
+    after = int(model.watch.step_in_epoch.memory)
+    from chainrule.inspect.blame import refusal
+
+    back = after - 1 - step
+    where = f"train_on_batch, step {step + 1} since reset_metrics"
+    if run is not None:
+        where = f"epoch {run.epoch + 1}, step {run.done - back} of the epoch"
+    raise refusal(model, rewind, where, back)
+
+
+def train_on_batch(model: Any, data: Any) -> None:
+    """One step on these rows; see `Model.train_on_batch`."""
+    if model.batch_rewind is None:
+        model.batch_rewind = Rewind(model)
+    stretch = ArrayFeed(model, train_step, data, len(flatten(data)[0][0])).take(0, 1)
+    model.batch_rewind.before(stretch, 0, int(model.watch.step_in_epoch.memory), time.perf_counter())
+    stretch.run()
+    try:
+        check_finite(model, model.batch_rewind)
+    except NonFiniteLossError:
+        model.batch_rewind = None
+        raise
 
 
 def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[str, float]:
@@ -217,11 +250,12 @@ def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[s
             while feed.steps is None or done < feed.steps:
                 if watching:
                     watchers.on_test_batch_begin(done)
-                count = feed.run(done, 1 if watching or feed.steps is None else feed.steps - done)
-                if count == 0:
+                stretch = feed.take(done, 1 if watching or feed.steps is None else feed.steps - done)
+                if stretch is None:
                     refuse_nothing(done, "the data to test on")
                     break
-                done += count
+                stretch.run()
+                done += stretch.steps
                 if watching:
                     watchers.on_test_batch_end(done - 1, model.logs())
             feed.end()

@@ -75,6 +75,18 @@ def prepare(model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight:
     return add_class_weights(model, data, class_weight)
 
 
+def prepare_pair(model: Any, data: Any, prefix: str = "validation ") -> Data:
+    """What is held out to test on, ``(x, y)`` or ``(x, y, sample_weight)``, as arrays that fit the model.
+
+    Raises:
+        DataError: for what is no such pair, and as `prepare` does.
+    """
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+        raise DataError("not a pair of arrays", where="validation_data", expected="(x, y)", got=type(data))
+    x, y, weight = (*data, None)[:3]
+    return prepare(model, x, y, weight, prefix=prefix)
+
+
 def add_class_weights(model: Any, data: Data, class_weight: Any) -> Data:
     """The data with a weight a class put onto the samples' own."""
     if class_weight is None:

@@ -98,7 +98,7 @@ def test_the_version_is_printed() -> None:
     assert re.fullmatch(r"chainrule (\d+\.\d+\.\d+|\(not installed\))\n", printed)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "show"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "show", "profile", "inspect", "report"])
 def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

@@ -115,6 +115,24 @@ def test_a_formula_of_ones_own_and_the_eager_mode():
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+def test_weights_of_one_name_keep_what_is_theirs():
+    class Block(cr.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = cr.layers.Dense(5, "tanh")
+
+        def call(self, x):
+            return self.inner(x)
+
+    model = cr.Sequential([cr.Input((5,)), Block(), Block(), cr.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, _ = rows()
+    seen = Observer(model, x, np.ones((12, 1), "f"), eager=True)()
+    assert len({variable.name for variable in model.trainable_variables}) < len(model.trainable_variables)
+    for variable, value in zip(model.trainable_variables, seen.values.values(), strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
 def test_a_model_without_a_loss_is_refused():
     model = cr.Sequential([cr.Input((5,)), cr.layers.Dense(3)])
     with pytest.raises(ChainruleError, match="not compiled"):

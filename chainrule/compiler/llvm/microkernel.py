@@ -508,8 +508,8 @@ class _Product:
             chunk = w.int_op("udiv", w.int_op("add", "%depth", pieces - 1), pieces)
             masks: list[str | None] = [None] * vectors
             if edge and w.target.has_masks and not self.narrow:
-                left = w.int_op("sub", w.extent(self.kernel.loops[self.n_loop]), "%n0")
-                masks = [w.mask(w.int_op("sub", left, c * lanes)) for c in range(vectors)]
+                columns = w.int_op("sub", w.extent(self.kernel.loops[self.n_loop]), "%n0")
+                masks = [w.mask(w.int_op("sub", columns, c * lanes)) for c in range(vectors)]
             w.jump("start")
             w.place("start")
             w.jump("piece")

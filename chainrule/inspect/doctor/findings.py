@@ -1,0 +1,133 @@
+"""What the doctor says: findings, and all of them together as text and as HTML.
+
+In: values of the rules. Out: text that fits 80 columns, and HTML in which everything is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SEVERITIES = ("error", "warning", "note")
+"""From what will fail or cannot learn, over what is very probably a mistake, to what is worth a look."""
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a model or its data.
+
+    Args:
+        rule: what was broken, in a few words: ``double-softmax``.
+        severity: one of `SEVERITIES`.
+        where: the layer, the column, the argument.
+        problem: one sentence.
+        evidence: the numbers that show it.
+        fix: what to do.
+
+    Example:
+        >>> print(Finding("constant-columns", "warning", "x, column 3", "it never changes", "always 7", "drop it"))
+        warning: x, column 3: it never changes
+          seen  always 7
+          fix   drop it
+          rule  constant-columns
+    """
+
+    rule: str
+    severity: str
+    where: str
+    problem: str
+    evidence: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        head = wrap(f"{self.severity}: {self.where}: {self.problem}", "", "  ")
+        rows = [("seen", self.evidence), ("fix", self.fix), ("rule", self.rule)]
+        return "\n".join([head, *(wrap(text, f"  {label:<4}  ", " " * 8) for label, text in rows if text)])
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, the worst first; empty, and false, where all is well.
+
+    Args:
+        findings: see `Finding`.
+        rows, sampled: how many rows there are, and how many of them were passed through the network.
+        checked: what was looked at.
+        unchecked: what was not, each with the reason.
+
+    Example:
+        >>> print(Diagnosis((), 100, 100, ("the range of labels", "the learning rate"), ()))
+        nothing found
+          100 of 100 rows passed through the network
+          looked at: the range of labels, the learning rate
+    """
+
+    findings: tuple[Finding, ...]
+    rows: int
+    sampled: int
+    checked: tuple[str, ...]
+    unchecked: tuple[tuple[str, str], ...]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __bool__(self) -> bool:
+        return bool(self.findings)
+
+    @property
+    def headline(self) -> str:
+        """How many findings there are of each severity."""
+        counts = [(sum(finding.severity == severity for finding in self), severity) for severity in SEVERITIES]
+        words = [f"{count} {severity}{'s' if count > 1 else ''}" for count, severity in counts if count]
+        return ", ".join(words) or "nothing found"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was looked at where nothing was found, and what was not looked at."""
+        lines = []
+        if self.sampled:
+            lines.append(f"{self.sampled:,} of {self.rows:,} rows passed through the network")
+        if self.checked and not self.findings:
+            lines.append(f"looked at: {', '.join(self.checked)}")
+        for reason in dict.fromkeys(reason for _, reason in self.unchecked):
+            parts = [part for part, its_reason in self.unchecked if its_reason == reason]
+            lines.append(f"not looked at, {reason}: {', '.join(parts)}")
+        return tuple(lines)
+
+    def __str__(self) -> str:
+        remarks = "\n".join(wrap(line, "  ", "    ") for line in self.remarks)
+        if not self.findings:
+            return f"{self.headline}\n{remarks}"
+        return "\n\n".join([self.headline, *map(str, self.findings), remarks])
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><strong>{html.escape(finding.severity)}</strong>: {html.escape(finding.where)}: "
+            f"{html.escape(finding.problem)}<dl>{describe_html('seen', finding.evidence)}"
+            f"{describe_html('fix', finding.fix)}{describe_html('rule', finding.rule)}</dl></li>"
+            for finding in self
+        )
+        remarks = "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
+        return f"<section><p>{html.escape(self.headline)}</p><ul>{items}</ul>{remarks}</section>"
+
+
+def describe_html(label: str, text: str) -> str:
+    """A term and its description; nothing where there is none."""
+    return f"<dt>{label}</dt><dd>{html.escape(text)}</dd>" if text else ""
+
+
+def wrap(text: str, first: str, rest: str) -> str:
+    """Text in lines of at most 80 characters; what stands before the first line, and before the others."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+__all__ = ["SEVERITIES", "Diagnosis", "Finding"]
