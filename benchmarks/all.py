@@ -16,7 +16,15 @@ from typing import Any
 from common import write_json
 
 FOLDER = Path(__file__).resolve().parent
-ROUNDS = {"train": None, "predict": None, "cold_start": 5, "compile_time": 5, "memory": 3, "scaling": 3}
+ROUNDS = {
+    "train": None,
+    "predict": None,
+    "cold_start": 5,
+    "compile_time": 5,
+    "memory": 3,
+    "scaling": 3,
+    "rewind_cost": None,
+}
 """Scripts in the order they run, and their most rounds where a process is started for each."""
 
 

@@ -197,7 +197,7 @@ class Search:
         watch.loss.reset_state()
         self.replay.step()
         own = watch.own.get("train_step", {}).get("loss")
-        return float(own.memory if own is not None else watch.loss.result())
+        return float(np.mean(own.memory) if own is not None else watch.loss.result())
 
 
 # -- measures -----------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def measure_layers(look: Look, places: Places, model: Any) -> tuple[LayerNorms, 
     trained = set(model.trainable_weights)
     for node, variable in look.variables.items():
         if variable in trained and node in look.largest:
-            owner = places.owners[variable.name]
+            owner = places.owners.get(variable.name, model.name)
             weights[owner] = worse(weights.get(owner, 0.0), look.largest[node])
     return tuple(LayerNorms(layer, size, weights.get(layer), gradient.get(layer)) for layer, size in output.items())
 

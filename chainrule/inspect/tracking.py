@@ -63,7 +63,7 @@ def look_at(traced: TracedFunction, arrays: Sequence[np.ndarray]) -> Look:
             chosen[node] = value
         if node in data or not node.dtype.is_float:
             continue
-        largest[node] = float(np.max([value.max(), -value.min()])) if value.size else 0.0
+        largest[node] = float(np.max([value.max(), -value.min()])) + 0.0 if value.size else 0.0  # and not -0
         if not all_finite(value):
             where = ~np.isfinite(value)
             bad[node] = np.broadcast_to(np.True_, value.shape) if where.all() else where  # this one takes no memory

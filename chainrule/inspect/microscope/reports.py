@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.activations import linear
 from chainrule.graph.tree import flatten
 from chainrule.graph.variable import Variable
 from chainrule.inspect.microscope import measures
@@ -46,7 +47,8 @@ class LayerReport:
         dead, saturated: how many of its `units` are; None without an activation or trained weights, and without bounds.
         mean, std, histogram: of all activations.
         gradient_mean, gradient_std, gradient_histogram, gradient_norm: of the loss's gradient by the activations.
-        gradient_share: that norm over the norm at the output; far from 1, gradient is lost, or grows, with depth.
+        gradient_share: that norm over the norm at the output, or over that at the last hidden layer where an activation
+            such as softmax comes last; far from 1, gradient is lost, or grows, with depth.
         update_ratio: norm of a training step's change of the trained weights over norm of these weights.
         projection: (rows, 2), the rows along the first two principal components.
     """
@@ -85,9 +87,9 @@ def report_all(
     known = [measure_content(matrix, alike[0, place], targets) for place, matrix in enumerate(content)]
     kinds = find_kinds(seen, places)
     norms = [float(np.linalg.norm(layer.gradient.astype(np.float64))) for layer in seen.layers]
-    at_output = float(np.linalg.norm([norm for norm, kind in zip(norms, kinds, strict=True) if kind == "output"]))
+    whole, kind_of_whole = find_whole(seen.layers, kinds, norms)
     reports = [
-        report_layer(layer, kind, known[place], norm, at_output, steps)
+        report_layer(layer, kind, known[place], norm, 0.0 if kind == "output" != kind_of_whole else whole, steps)
         for layer, kind, place, norm in zip(seen.layers, kinds, places, norms, strict=True)
     ]
     return report_input(seen.inputs, content[0], known[0]), tuple(reports), alike[np.ix_(places, places)]
@@ -107,6 +109,20 @@ def find_kinds(seen: Observation, places: Sequence[int]) -> list[str]:
     return [
         "output" if number in outputs else "hidden" if first[number] else "unchanged" for number in range(len(first))
     ]
+
+
+def find_whole(layers: Sequence[LayerObservation], kinds: Sequence[str], norms: Sequence[float]) -> tuple[float, str]:
+    """The norm of the gradient that shares are of, and the kind of the layer where it is measured.
+
+    It is that of the outputs, but where these went through an activation such as softmax: by a probability near 0 the
+    slope of its logarithm has no bound. Then it is that of the last hidden layer.
+    """
+    ends = [number for number, kind in enumerate(kinds) if kind == "output"]
+    hidden = [number for number, kind in enumerate(kinds) if kind == "hidden" and number < min(ends, default=0)]
+    functions = [activation_of(layers[number].layer) for number in ends]
+    if hidden and any(function not in (None, linear) for function in functions):
+        return norms[hidden[-1]], "hidden"
+    return float(np.linalg.norm([norms[number] for number in ends])), "output"
 
 
 def place_content(layer: Layer, output: np.ndarray, content: list[np.ndarray]) -> int:
@@ -166,13 +182,13 @@ def update_ratio(layer: Layer, steps: Steps) -> float | None:
 
 
 def report_layer(
-    layer: LayerObservation, kind: str, known: dict[str, Any], norm: float, at_output: float, steps: Steps
+    layer: LayerObservation, kind: str, known: dict[str, Any], norm: float, whole: float, steps: Steps
 ) -> LayerReport:
     """One layer's numbers together.
 
     Args:
         known: what `measure_content` found.
-        norm, at_output: of the gradient here, and where the predictions are.
+        norm, whole: of the gradient here, and of that which its share is of; 0 where there is none.
     """
     output, gradient, own = layer.output, layer.gradient, layer.layer
     function = activation_of(own)
@@ -192,7 +208,7 @@ def report_layer(
         gradient_std=float(gradient.std(dtype=np.float64)),
         gradient_histogram=measures.make_histogram(gradient),
         gradient_norm=norm,
-        gradient_share=norm / at_output if at_output > 0 else None,
+        gradient_share=norm / whole if whole > 0 else None,
         update_ratio=update_ratio(own, steps),
         **known,
     )

@@ -17,10 +17,11 @@ X = RNG.standard_normal((120, 6)).astype("f")
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
 
 
-def network(*layers, optimizer="sgd", **options):
+def network(*layers, optimizer="sgd", probabilities=False, **options):
     cr.set_random_seed(4)
-    model = cr.Sequential([cr.Input((6,)), *layers, cr.layers.Dense(2)])
-    model.compile(optimizer, cr.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
+    last = cr.layers.Dense(2, activation="softmax" if probabilities else None)
+    model = cr.Sequential([cr.Input((6,)), *layers, last])
+    model.compile(optimizer, cr.losses.SparseCategoricalCrossentropy(from_logits=not probabilities), **options)
     return model
 
 
@@ -63,6 +64,13 @@ def test_gradients_and_their_share():
     assert seen.layers[0].gradient_std == pytest.approx(expected.layers[0].gradient.std(), rel=1e-5)
     assert seen.layers[0].gradient_histogram.counts.sum() == 120 * 9
     assert seen.input.gradient_norm is None
+
+
+def test_behind_a_softmax_the_share_is_of_the_last_hidden_layer():
+    model = network(cr.layers.Dense(9, "tanh"), cr.layers.Dense(5, "relu"), probabilities=True)
+    seen = model.inspect(X, Y)
+    first, second, _ = (layer.gradient_norm for layer in seen.layers)
+    assert [layer.gradient_share for layer in seen.layers] == [pytest.approx(first / second), 1.0, None]
 
 
 def test_the_update_is_that_of_a_step():
