@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from chainrule.inspect.ledger.ledger import Ledger, explain, explain_step
     from chainrule.inspect.microscope.microscope import InspectLayers, Microscope, inspect_layers
     from chainrule.inspect.observation import Observation, Observer, observe
+    from chainrule.inspect.provenance.provenance import Provenance
     from chainrule.inspect.report.report import Report, make_report
-    from chainrule.inspect.verification import Verification, verify
+    from chainrule.inspect.verification.verification import Verification, verify
 
 _PLACES = {
     "chainrule.inspect.ledger.chain": "Chain explain_chain",
@@ -37,8 +38,9 @@ _PLACES = {
     "chainrule.inspect.ledger.ledger": "Ledger explain explain_step",
     "chainrule.inspect.microscope.microscope": "InspectLayers Microscope inspect_layers",
     "chainrule.inspect.observation": "Observation Observer observe",
+    "chainrule.inspect.provenance.provenance": "Provenance",
     "chainrule.inspect.report.report": "Report make_report",
-    "chainrule.inspect.verification": "Verification verify",
+    "chainrule.inspect.verification.verification": "Verification verify",
 }
 
 __getattr__ = lazy.importer(__name__, _PLACES)
@@ -53,6 +55,7 @@ __all__ = [
     "Microscope",
     "Observation",
     "Observer",
+    "Provenance",
     "Report",
     "Verification",
     "diagnose",

@@ -596,7 +596,14 @@ class Model(Layer):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One step on these rows; returns loss and metrics since `reset_metrics`, as Keras does."""
+        """One step on these rows; returns loss and metrics since `reset_metrics`, as Keras does.
+
+        To explain a loss that is no number, the model keeps a copy of its Variables and the batches since, up to 64 MB
+        of them, until `fit` or `compile` is called.
+
+        Raises:
+            NonFiniteLossError: see `fit`.
+        """
         self.require_compiled()
         data = prepare(self, x, y, sample_weight, class_weight)
         loop.train_on_batch(self, data)

@@ -109,7 +109,7 @@ def plot_distillation(microscope: Any, ax: Any = None) -> Any:
 def plot_gradient_flow(microscope: Any, ax: Any = None) -> Any:
     """How large the loss's gradient is at each layer, on a logarithmic scale: what of it reaches the first.
 
-    A point is the norm of the gradient at the layer's output; the number at it, its share (`LayerReport.gradient_share`).
+    A point is the norm of the gradient at the layer's output; the number at it, its `LayerReport.gradient_share`.
 
     Raises:
         ChainruleError: for something else than a `Microscope`.

@@ -213,7 +213,7 @@ def check_finite(model: Any, rewind: Rewind, run: Run | None = None) -> None:
     if step < 0:
         return
     after = int(model.watch.step_in_epoch.memory)
-    from chainrule.inspect.blame import refusal
+    from chainrule.inspect.provenance.blame import refusal
 
     back = after - 1 - step
     where = f"train_on_batch, step {step + 1} since reset_metrics"

@@ -345,7 +345,7 @@ def test_bisection_finds_a_step_among_hundreds(monkeypatch):
 
 
 def test_an_error_while_looking_leaves_all_as_it_was(monkeypatch):
-    from chainrule.inspect import blame
+    from chainrule.inspect.provenance import blame
 
     def fail(*arguments):
         raise MemoryError

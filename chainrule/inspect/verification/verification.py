@@ -24,9 +24,9 @@ from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
 from chainrule.graph.tree import flatten, unflatten
 from chainrule.graph.variable import Variable, kept
-from chainrule.inspect.differences import Comparison
 from chainrule.inspect.markup import Markup, element
-from chainrule.inspect.trial import Part, Trial
+from chainrule.inspect.verification.differences import Comparison
+from chainrule.inspect.verification.trial import Part, Trial
 from chainrule.runtime.jit import build
 from chainrule.training.prepare import prepare
 from chainrule.training.step import record, train_step

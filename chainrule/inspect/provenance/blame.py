@@ -15,11 +15,11 @@ import numpy as np
 
 from chainrule.errors import NonFiniteLossError
 from chainrule.graph.variable import Variable
-from chainrule.inspect.faults import Fault, Places, describe_fault, describe_place
 from chainrule.inspect.numbers import format_number
-from chainrule.inspect.provenance import LayerNorms, Provenance, StepNorms, count, labelled
-from chainrule.inspect.remedies import suggest
-from chainrule.inspect.tracking import Look, look_at, losses_of, trace_back
+from chainrule.inspect.provenance.faults import Fault, Places, describe_fault, describe_place
+from chainrule.inspect.provenance.provenance import LayerNorms, Provenance, StepNorms, count, labelled
+from chainrule.inspect.provenance.remedies import suggest
+from chainrule.inspect.provenance.tracking import Look, look_at, losses_of, trace_back
 from chainrule.training.replay import Place, Replay
 from chainrule.training.rewind import Rewind, all_finite
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from chainrule.inspect.faults import Fault, Operand
 from chainrule.inspect.numbers import format_number
+from chainrule.inspect.provenance.faults import Fault, Operand
 
 _GROWING = ("add", "subtract", "multiply", "divide", "power", "matmul", "sum", "prod", "cast", "exp", "expm1")
+_LARGE_RATE = 100.0
+"""A learning rate that no optimizer is meant to have."""
 
 
 def suggest(fault: Fault, grows: bool, rate: float | None, scale: float) -> str:
@@ -32,6 +34,8 @@ def _overflow(fault: Fault, grows: bool, rate: float | None, scale: float) -> st
     lower = "lower the learning rate" + ("" if rate is None else f" ({format_number(rate)} now)")
     if grows:
         return f"{lower}, or set clipnorm in the optimizer: the weights grow from step to step"
+    if rate is not None and rate > _LARGE_RATE:
+        return f"{lower}, which is far from what is usual"
     if scale > 1e3:
         return (
             f"scale the inputs, whose largest number is {format_number(scale)}: cr.layers.Normalization, or "

@@ -23,7 +23,7 @@ from chainrule.graph.tracing import TracedFunction, as_node, trace
 from chainrule.graph.tree import flatten
 from chainrule.graph.types import bind_shape, type_of
 from chainrule.graph.variable import Variable, kept
-from chainrule.inspect.differences import Comparison, Slopes, without_rounding
+from chainrule.inspect.verification.differences import Comparison, Slopes, without_rounding
 from chainrule.layers.layer import Result, collect_results
 from chainrule.naming import free_name
 from chainrule.ops import ones_like

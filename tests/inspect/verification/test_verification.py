@@ -11,9 +11,9 @@ from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.tracing import trace
 from chainrule.graph.tree import flatten
 from chainrule.graph.types import type_of
-from chainrule.inspect import trial, verification
-from chainrule.inspect.differences import Slopes
-from chainrule.inspect.verification import VerifiedLayer, verify
+from chainrule.inspect.verification import trial, verification
+from chainrule.inspect.verification.differences import Slopes
+from chainrule.inspect.verification.verification import VerifiedLayer, verify
 
 
 def rows(count=40, features=6, classes=3):

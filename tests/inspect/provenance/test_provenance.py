@@ -5,9 +5,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import NonFiniteLossError
-from chainrule.inspect import tracking
-from chainrule.inspect.faults import Fault, Operand, describe_place
-from chainrule.inspect.remedies import suggest
+from chainrule.inspect.provenance import tracking
+from chainrule.inspect.provenance.faults import Fault, Operand, describe_place
+from chainrule.inspect.provenance.remedies import suggest
 from chainrule.training import rewind
 
 ROWS, BATCH = 48, 8
@@ -443,5 +443,6 @@ def test_remedies_of_overflows():
     assert "weights grow" in suggest(fault, True, 0.1, 1.0)
     assert "Normalization" in suggest(fault, False, 0.1, 1e9)
     assert "clipnorm" in suggest(fault, False, None, 1.0)
+    assert "far from what is usual" in suggest(fault, False, 1e30, 1e9)
     gradient = Fault("multiply", "update", "a", "a/kernel", value=np.inf, operands=(operand(1e30), operand(1e30)))
     assert suggest(gradient, False, 0.1, 1.0).startswith("set clipnorm")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-from chainrule.inspect.faults import Fault, Operand
 from chainrule.inspect.numbers import format_number
+from chainrule.inspect.provenance.faults import Fault, Operand
 
 _ROWS = 12
 """Layers that are printed."""
