@@ -66,8 +66,9 @@ def main(target: str) -> None:
     lanes = {"avx512": 16, "avx2": 8, "sse2": 4, "neon": 4}[target]
     rows = 12 if target in ("avx512", "neon") else 6
     near = {1, lanes - 1, lanes, lanes + 1, 2 * lanes - 1, 2 * lanes, 2 * lanes + 1}
-    widths = sorted(near | {8 * lanes + 1, 16 * lanes, 32 * lanes + 1})
-    depths = [1, lanes - 1, lanes, rows + 1]
+    # An odd number of whole vectors: the last panel is narrower, but no lane of it is empty.
+    widths = sorted(near | {3 * lanes - 1, 3 * lanes, 5 * lanes, 8 * lanes + 1, 16 * lanes, 32 * lanes + 1})
+    depths = [1, lanes - 1, lanes, 2 * lanes, rows + 1]
     heights = [1, 2, 3, 4, 5, rows - 1, rows, rows + 1, 2 * rows, 2 * rows + 1, 3 * rows - 1]
     batch = OpenDim("batch")
     checked = 0
@@ -75,7 +76,8 @@ def main(target: str) -> None:
         dtype = as_dtype(name)
         tolerance = 1e-4 if name == "float32" else 1e-12
         if name == "float64":
-            widths, depths, heights = [1, lanes, lanes + 1], [lanes // 2 + 1], [1, 5, rows + 1, 2 * rows + 1]
+            widths, depths = [1, lanes // 2 * 3, lanes, lanes + 1], [lanes // 2 + 1]
+            heights = [1, 5, rows + 1, 2 * rows + 1]
         for depth in depths:
             rights = [cr.Variable(rng.standard_normal((depth, width)), dtype=name) for width in widths]
             turned = [cr.Variable(rng.standard_normal((width, depth)), dtype=name) for width in widths]

@@ -195,7 +195,7 @@ class _Product:
             w.place(ready)
             pointer, chosen = w.fresh("panel"), w.fresh("bk")
             w.line(f"{pointer} = phi ptr [ {w.workspace}, %{packed} ], [ {start}, %{direct} ]")
-            w.line(f"{chosen} = phi i64 [ {self.width}, %{packed} ], [ {stride}, %{direct} ]")
+            w.line(f"{chosen} = phi i64 [ {vectors * self.lanes}, %{packed} ], [ {stride}, %{direct} ]")
             stride = chosen
         full = w.int_op("udiv", self.m, self.rows)
         units, share, following = self.plan_prefetch(indices, n0, vectors, full)
