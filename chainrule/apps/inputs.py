@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.arrays import check_lengths
 from chainrule.data.idx import read_idx
 from chainrule.errors import ChainruleError, DataError, FileError
 
@@ -34,7 +35,15 @@ def labelled(name: str) -> tuple[np.ndarray, np.ndarray]:
             "no data set of this name", where="DATA", expected="mnist, or a file FILE.npz with x and y", got=repr(name)
         )
     arrays = read_npz(Path(name))
-    return pick(arrays, ("x", "x_test"), name), pick(arrays, ("y", "y_test"), name)
+    x, y = pick(arrays, ("x", "x_test"), name), pick(arrays, ("y", "y_test"), name)
+    for label, array in (("x", x), ("y", y)):
+        if array.ndim == 0:
+            raise DataError("a single number, where rows are asked for", where=f"{name}, {label}", got=array.item())
+    try:
+        check_lengths([("x", x), ("y", y)])
+    except DataError as error:
+        raise error.located(name) from None
+    return x, y
 
 
 def images(name: str, shape: tuple[int | None, ...]) -> np.ndarray:

@@ -24,6 +24,7 @@ from chainrule.plots.style import (
     ink,
     new_axes,
     plain,
+    require_matplotlib,
 )
 from chainrule.utils import drawing
 from chainrule.utils.drawing import Box
@@ -188,6 +189,7 @@ def _places(units: int, most: int) -> tuple[list[int], np.ndarray]:
 
 
 def _draw_columns(columns: Sequence[Column], most: int, ax: Any) -> Any:
+    require_matplotlib()
     from matplotlib.patches import Circle
 
     tallest = max(min(column.units, most + 2) for column in columns)
@@ -251,6 +253,7 @@ def _draw_weights(axes: Any, column: Column, source: Column, before: Any, after:
 
 def _draw_boxes(model: Any, ax: Any) -> Any:
     """Layers as boxes, from the inputs down."""
+    require_matplotlib()
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
     from matplotlib.path import Path
 

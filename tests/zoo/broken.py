@@ -426,7 +426,15 @@ def schedule_too_fast() -> Made:
     return regressor(x, numbers_of(x), optimizers.SGD(rate, momentum=0.9))
 
 
+def a_weight_that_is_no_number() -> Made:
+    x = table()
+    model, x, y = regressor(x, numbers_of(x))
+    model.layers[-1].kernel.assign(np.full(model.layers[-1].kernel.shape, np.nan))
+    return model, x, y
+
+
 BROKEN = (
+    Broken(a_weight_that_is_no_number, "weights-not-finite", "layer 'last'"),
     Broken(not_finite, "not-finite", "x[17, 2]"),
     Broken(labels_from_one, "labels-out-of-range", "y"),
     Broken(labels_of_minus_one, "labels-out-of-range", "y"),

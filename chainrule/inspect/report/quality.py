@@ -77,8 +77,9 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], parts: np.ndarray) 
     rounds = max(50, min(_RESAMPLES, _MOST_RESAMPLED // rows))
     # How often each row is drawn: one row after the other would hold rounds × N indices at once.
     means = np.stack([rng.multinomial(rows, np.full(rows, 1 / rows)) @ parts for _ in range(rounds)]) / rows
-    low, high = np.nanquantile(statistic(means), [0.025, 0.975])
-    return Interval(float(statistic(parts.mean(axis=0))), float(low), float(high))
+    with np.errstate(invalid="ignore", over="ignore"):  # a loss may be infinite
+        low, high = np.nanquantile(statistic(means), [0.025, 0.975])
+        return Interval(float(statistic(parts.mean(axis=0))), float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ nothing, holds no script, and in which everything that came from data is text (`
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import DataError
+from chainrule.errors import ChainruleError, DataError
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.inspect.doctor.doctor import diagnose
 from chainrule.inspect.judgement import Classes, Judgement, Labels, Numbers, judge
@@ -112,6 +113,7 @@ def make_report(
         (False, True)
     """
     model.require_compiled()
+    refuse_bad_weights(model)
     names = check_feature_names(x, feature_names)
     judgements = tuple(judge(model, x, y, class_names))
     trained = training_data or (x, y)
@@ -176,6 +178,19 @@ def take_rows(data: tuple[Any, Any], count: int) -> tuple[Any, Any]:
     return arrays[0], arrays[1]
 
 
+def refuse_bad_weights(model: Any) -> None:
+    """A model whose weights are no numbers says nothing of any row."""
+    for weight in model.weights:
+        if not np.isfinite(weight.memory).all():
+            raise ChainruleError(
+                "a weight is not finite",
+                where=f"model '{model.name}', '{weight.name}'",
+                expected="numbers",
+                got=f"{int(np.sum(~np.isfinite(weight.memory))):,} of {weight.size:,} that are NaN or infinite",
+                fix="train it again with a lower learning rate, or load the weights of before",
+            )
+
+
 def read_history(history: Any) -> dict[str, list[float]]:
     """Numbers by name; what is no list of numbers is left out."""
     recorded = {} if history is None else getattr(history, "history", history)
@@ -183,11 +198,12 @@ def read_history(history: Any) -> dict[str, list[float]]:
         raise DataError(
             "this is no history", where="history", expected="what fit returned, or a dict", got=type(history)
         )
-    return {
-        str(name): [float(v) for v in values]
-        for name, values in recorded.items()
-        if np.ndim(values) == 1 and len(values)
-    }
+    found = {}
+    for name, values in recorded.items():
+        with contextlib.suppress(TypeError, ValueError):
+            if np.ndim(values) == 1 and len(values):
+                found[str(name)] = [float(value) for value in values]
+    return found
 
 
 def check_feature_names(x: Any, names: Sequence[Any] | None) -> tuple[str, ...] | None:

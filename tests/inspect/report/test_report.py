@@ -294,3 +294,11 @@ def test_rows_are_taken_from_all_over_and_again_where_they_are_few() -> None:
 def test_options_that_json_does_not_know_are_told_as_text(plotless: None) -> None:
     report = make_report(make_network(1, None, "mse"), rows(), np.zeros(60), config={"path": Path("a/b")})
     assert json.dumps("a/b") in read(report)
+
+
+def test_a_report_on_weights_that_are_no_numbers_is_refused() -> None:
+    model = cr.Sequential([cr.Input((2,)), cr.layers.Dense(3, "softmax", name="last")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.layers[0].kernel.assign(np.full((2, 3), np.nan))
+    with pytest.raises(cr.ChainruleError, match="'last/kernel'"):
+        make_report(model, np.ones((9, 2), "f"), np.arange(9) % 3)

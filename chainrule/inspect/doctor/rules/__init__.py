@@ -24,7 +24,14 @@ from chainrule.inspect.doctor.rules.rule import Rule
 
 # What explains others: numbers far off, an end that gives no use, a beginning from which nothing goes on.
 _SCALE = ("unscaled-inputs", "unscaled-targets", "not-finite", "number-without-vector")
-_NO_USE = ("loss-does-not-fit", "double-softmax", "softmax-of-one", "nothing-trainable", "labels-out-of-range")
+_NO_USE = (
+    "loss-does-not-fit",
+    "double-softmax",
+    "softmax-of-one",
+    "nothing-trainable",
+    "labels-out-of-range",
+    "weights-not-finite",
+)
 _BEGINNING = ("equal-units", "dead-units", "no-gradient", "exploding-signal", "saturated-units")
 
 RULES = (
@@ -45,6 +52,7 @@ RULES = (
     Rule("loss and last activation", endings.find_unfit_loss, ("double-softmax", "softmax-of-one"), needs_pass=True),
     Rule("loss and metrics", endings.find_accuracy_of_numbers, needs_pass=True),
     Rule("targets within reach", endings.find_unreachable_targets, needs_pass=True),
+    Rule("weights that are numbers", connections.find_bad_weights),
     Rule("something to train", connections.find_nothing_trainable),
     Rule("weights without a gradient", connections.find_unconnected_weights, needs_pass=True),
     Rule("layers that are one", connections.find_linear_pairs, needs_pass=True),

@@ -34,6 +34,22 @@ def find_nothing_trainable(examination: Examination) -> Iterator[Finding]:
         )
 
 
+def find_bad_weights(examination: Examination) -> Iterator[Finding]:
+    """Weights that are NaN or infinite already."""
+    model = examination.model
+    for weight in model.weights if model.built else []:
+        bad = int(np.sum(~np.isfinite(weight.memory)))
+        if bad:
+            yield Finding(
+                rule="weights-not-finite",
+                severity="error",
+                where=owner_of(weight, model),
+                problem="a weight is NaN or infinite, and so is all that is computed with it",
+                evidence=f"'{weight.name}': {bad:,} of {weight.size:,} numbers",
+                fix="make the model anew, or load the weights of before; then train with a lower learning rate",
+            )
+
+
 def find_unconnected_weights(examination: Examination) -> Iterator[Finding]:
     """Layers with weights that the loss does not depend on, or through no operation that has a gradient."""
     passage = examination.passage
