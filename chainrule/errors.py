@@ -7,8 +7,12 @@ what was given, and what to do about it.
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 from typing import Any
+
+_MARGIN = 12
+"""Letters before what was expected."""
 
 
 class ChainruleError(ValueError):
@@ -114,7 +118,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str], *, where: str | 
     return ChainruleError(
         f"unknown {kind} {name!r}",
         where=where,
-        expected="one of " + ", ".join(options),
+        expected=f"\n{' ' * _MARGIN}".join(textwrap.wrap("one of " + ", ".join(options), 80 - _MARGIN)),
         got=repr(name),
         fix=f"did you mean {match!r}?" if match else f"pass a {kind} from the list, or an object of your own",
     )

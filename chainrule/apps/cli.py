@@ -24,7 +24,13 @@ STATUS_MISTAKE = 2
 STATUS_INTERRUPTED = 130
 
 VIEWS = ("graph", "gradient", "kernels", "llvm", "program")
-INSIDE = ("layers", "step", "doctor", "verify")
+INSIDE = {
+    "layers": "what each layer knows, and how it learns",
+    "step": "every number of a training step, by the chain rule",
+    "doctor": "mistakes in network, compilation and data",
+    "verify": "gradients against differences, machine code against NumPy",
+}
+"""The views of ``chainrule inspect``, and what each shows."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,8 +141,12 @@ def make_parser() -> argparse.ArgumentParser:
     profile.add_argument("--workers", type=positive_integer, metavar="W", help="threads (default: the fastest number)")
     profile.add_argument("--json", action="store_true", help="print one line of JSON and nothing else")
 
-    inspect = commands.add_parser("inspect", help="look into a network on a sample of data")
-    inspect.add_argument("view", choices=INSIDE, help="what to look at")
+    inspect = commands.add_parser(
+        "inspect",
+        help="look into a network on a sample of data",
+        epilog="example: chainrule inspect step runs/mine --layer dense --neuron 3",
+    )
+    inspect.add_argument("view", choices=INSIDE, help="; ".join(f"{name}: {shows}" for name, shows in INSIDE.items()))
     inspect.add_argument(
         "run",
         metavar="RUN_OR_MODEL",

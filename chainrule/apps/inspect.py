@@ -19,8 +19,8 @@ from chainrule.apps.train import Recipe, make_model
 from chainrule.errors import ChainruleError
 from chainrule.interop.archive import write_file
 
-ROWS = {"layers": 2000, "step": 32, "doctor": 2000, "verify": 32}
-"""Rows looked at, where nothing is said."""
+ROWS = {"step": 32, "verify": 32}
+"""Rows looked at, where nothing is said; the other views take all, and choose among them by themselves."""
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def inspect(options: argparse.Namespace) -> int:
     x, y = inputs.labelled(options.data)
     model = runs.load_network(options.run) if options.run else make_model(Recipe(), len(x))
     model.require_compiled()
-    count = min(options.rows or ROWS[options.view], len(x))
+    count = min(options.rows or ROWS.get(options.view, len(x)), len(x))
     # Evenly over all rows: many data sets are sorted.
     chosen = np.linspace(0, len(x) - 1, count).astype(int)
     refuse_unused(options)
@@ -65,7 +65,7 @@ def refuse_unused(options: argparse.Namespace) -> None:
             fix="chainrule inspect step RUN --layer NAME --neuron N",
         )
     if options.neuron is not None and options.layer is None:
-        raise ChainruleError("a neuron is one of a layer", where="--neuron", fix="name the layer with --layer NAME")
+        raise ChainruleError("a neuron needs its layer", where="--neuron", fix="name the layer with --layer NAME")
 
 
 def write_page(view: Any, path: Path) -> None:

@@ -62,7 +62,7 @@ def read_data(name: str) -> dict[str, Any]:
     """
     x, y = inputs.labelled(name)
     if name == "mnist":
-        question = "Which digit does a picture of handwriting show?"
+        question = "Which digit does a handwritten image show?"
         return {"x": x, "y": y, "question": question, "training_data": cr.datasets.mnist.load_data()[0]}
     arrays = inputs.read_npz(Path(name))
     known: dict[str, Any] = {key: arrays[key].tolist() for key in ("class_names", "feature_names") if key in arrays}

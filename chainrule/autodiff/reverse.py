@@ -161,7 +161,7 @@ def _differentiate(
                     where=f"grad, argument {place}",
                     expected="float32 or float64",
                     got=node.dtype.name,
-                    fix="convert with cr.ops.cast first",
+                    fix="pass 3.0 in place of 3, or convert arrays with cr.ops.cast first",
                 )
             if isinstance(leaf, Variable):
                 wrt.append(node)

@@ -41,6 +41,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ = [
     "BackupAndRestore",
     "CSVLogger",

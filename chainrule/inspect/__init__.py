@@ -45,6 +45,11 @@ _PLACES = {
 
 __getattr__ = lazy.importer(__name__, _PLACES)
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ = [
     "Chain",
     "Diagnosis",

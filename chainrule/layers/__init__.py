@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chainrule import registry
+from chainrule.errors import unknown_name
 from chainrule.layers.activation import ELU, LeakyReLU, PReLU, ReLU, RReLU, Softmax
 from chainrule.layers.batch_normalization import BatchNormalization
 from chainrule.layers.categories import CategoryEncoding, Discretization
@@ -182,3 +183,11 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A name that is not here: the nearest that are, and which kinds of layers there are none of."""
+    raise AttributeError(
+        f"{unknown_name('layer', name, __all__)}\n"
+        "  note:     dense networks only; there is no convolution, recurrence or attention"
+    )

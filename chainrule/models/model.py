@@ -667,6 +667,8 @@ class Model(Layer):
     def inspect(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         """What each layer has made of these rows, and how it learns from them; the weights stay as they are.
 
+        One step is tried and taken back, for which an optimizer that was not used yet makes its state.
+
         Returns:
             A `Microscope`, which prints as a table and holds its numbers as values.
         """

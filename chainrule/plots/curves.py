@@ -116,13 +116,14 @@ def _choose_names(names: Sequence[str] | str | None, known: list[str], single: b
 
 def _draw_run(axes: Any, name: str, run: Run, label: str, trained: str, validated: str) -> None:
     epochs, recorded = run
+    both = all(len(recorded.get(prefix + name, ())) for prefix in ("", "val_"))
     for prefix, colour, dashes, kind in (("", trained, "-", "training"), ("val_", validated, "--", "validation")):
         values = recorded.get(prefix + name)
         if values is None or not len(values):
             continue
         every = len(epochs) // len(values)
         where = epochs[every - 1 :: every][: len(values)]
-        text = f"{plain(label)}, {kind}" if label else kind
+        text = ", ".join(filter(None, (plain(label), kind if both or not label else "")))
         marker = "o" if len(values) <= _FEW else None
         axes.plot(where, list(values), dashes, color=colour, label=text, marker=marker, markersize=4, linewidth=1.6)
 

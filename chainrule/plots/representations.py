@@ -126,7 +126,7 @@ def plot_gradient_flow(microscope: Any, ax: Any = None) -> Any:
         low, high = np.log10(np.nanmin(norms)), np.log10(np.nanmax(norms))
         axes.set_ylim(10 ** np.floor(low - 0.1), 10 ** np.ceil(high + 0.2))
     for place, stage, norm in zip(places, stages, norms, strict=True):
-        share = f"{100 * stage.gradient_share:.3g} %" if stage.gradient_share is not None else ""
+        share = f"{stage.gradient_share:.3g} ×" if stage.gradient_share is not None else ""
         known = bool(np.isfinite(norm))
         axes.annotate(
             share if known else "none",

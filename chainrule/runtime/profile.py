@@ -153,6 +153,16 @@ def _order_dims(executable: Executable) -> list[OpenDim]:
     return [dim for dim in shape if isinstance(dim, OpenDim)]
 
 
+def format_share(share: float) -> str:
+    """A share of a limit; the limits are measured themselves, and a kernel may come out a little faster.
+
+    Example:
+        >>> format_share(0.873), format_share(1.02)
+        ('87%', 'limit')
+    """
+    return "limit" if share >= 1 else f"{share:.0%}"
+
+
 def format_profile(profile: Profile) -> str:
     """The table that ``chainrule profile`` prints: 80 columns."""
     tried = _list_paces(profile.paces)
@@ -171,7 +181,7 @@ def format_profile(profile: Profile) -> str:
         name = f"{row.kernel} {row.family}"
         lines.append(
             f"{row.row:>3} {name:<14}{scope:<21}{format_seconds(row.seconds):>9}{format_seconds(row.waiting):>8}"
-            f"{rate:>8.1f}{moved:>6.1f}  {row.share:.0%} of {row.bound}"
+            f"{rate:>8.1f}{moved:>6.1f}  {format_share(row.share)} of {row.bound}"
         )
     inside, waiting = sum(row.seconds for row in profile.rows), sum(row.waiting for row in profile.rows)
     lines += ["", f"in kernels {format_seconds(inside)}, waiting at barriers {format_seconds(waiting)}"]

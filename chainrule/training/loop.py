@@ -73,6 +73,7 @@ def fit(
         raise
     finally:
         model.training_run = outer
+        renew_rewind(outer)
     return watchers.history
 
 
@@ -82,7 +83,7 @@ def train_epochs(
     """All epochs, from where the run stands; what the last one logged."""
     logs: dict[str, float] = {}
     try:
-        rewind = None if watchers.takes_bad_steps else Rewind(model, run)
+        run.rewind = rewind = None if watchers.takes_bad_steps else Rewind(model, run)
         for epoch in range(run.epoch, epochs):
             if model.stop_training:
                 break
@@ -224,7 +225,8 @@ def check_finite(model: Any, rewind: Rewind, run: Run | None = None) -> None:
 
 def train_on_batch(model: Any, data: Any) -> None:
     """One step on these rows; see `Model.train_on_batch`."""
-    if model.batch_rewind is None:
+    run = model.training_run
+    if run is not None or model.batch_rewind is None:  # within a `fit`, its steps come in between
         model.batch_rewind = Rewind(model)
     stretch = ArrayFeed(model, train_step, data, len(flatten(data)[0][0])).take(0, 1)
     model.batch_rewind.before(stretch, 0, int(model.watch.step_in_epoch.memory), time.perf_counter())
@@ -234,6 +236,16 @@ def train_on_batch(model: Any, data: Any) -> None:
     except NonFiniteLossError:
         model.batch_rewind = None
         raise
+    finally:
+        if run is not None:
+            model.batch_rewind = None
+            renew_rewind(run)
+
+
+def renew_rewind(run: Run | None) -> None:
+    """A training within which the model was trained otherwise can repeat its steps only from here on."""
+    if run is not None and run.rewind is not None:
+        run.rewind.renew()
 
 
 def test(model: Any, feed: Feed, watchers: CallbackList | None = None) -> dict[str, float]:

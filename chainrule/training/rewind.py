@@ -76,6 +76,7 @@ class Rewind:
         self.by_row = run is not None and isinstance(run.feed, ArrayFeed)
         self.copy: dict[Variable, np.ndarray] = {}
         self.start = (0, 0)  # epoch and step of the copy, both counted from 0
+        self.from_beginning = False  # whether no step ran before the copy
         self.events: list[Event] = []  # since the copy
         self.epoch = self.done = 0  # where the last steps ended
         self.watched: list[Variable] = []  # all Variables that a step reads or updates
@@ -102,6 +103,10 @@ class Rewind:
             self._note_assigned(self.epoch, self.done)
         run.begin_epoch(epoch)
         self._seen = last_assignment()
+
+    def renew(self) -> None:
+        """Other steps changed the Variables, such as those of a `fit` within a callback: begin with a fresh copy."""
+        self._delays, self._due, self._copied_at = _MOST_DELAYS, 0.0, -1
 
     def before(self, stretch: Stretch, epoch: int, done: int, now: float) -> None:
         """Keep what is needed to run these steps again; they run next.
@@ -151,7 +156,7 @@ class Rewind:
         self._updated = {variable for known in self._known for variable in known.assigned}
         self._judged = [variable for variable in self._updated if is_float(variable) and variable not in counts]
         self.copy = {variable: np.empty_like(variable.memory) for variable in self.watched}
-        self._delays, self._due, self._copied_at = _MOST_DELAYS, 0.0, -1
+        self.renew()
 
     def _take_copy(self, stretch: Stretch, epoch: int, done: int) -> None:
         """Copy the Variables, unless a number just went wrong that the loss does not show yet."""
@@ -165,6 +170,7 @@ class Rewind:
                     value[...] = variable.memory
             self._tainted, self._delays, self._copied_at = tainted, 0, self._seen
             self.start, self.done, self.events = (epoch, done), done, [self._program]
+            self.from_beginning = self.last == 0
             self._begin_keeping(stretch)
         now = perf_counter()
         self._due = now + max(_LEAST_SECONDS, _SHARE * (now - began))

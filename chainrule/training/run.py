@@ -50,6 +50,7 @@ class Run:
         self.done = self.batches = 0
         self.seed = seeds.next_seed() if shuffle else None
         self.validates = validates
+        self.rewind: Any = None  # what keeps its last steps (`training/rewind.py`), where they are kept
         self._archive: Archive | None = None  # until its epoch goes on
 
     def order(self, turn: int) -> np.random.Generator | None:

@@ -245,3 +245,11 @@ def test_a_layer_built_by_hand_is_not_built_again() -> None:
         assert len(layer.get_weights()) == 1
         with pytest.raises(ChainruleError, match="another shape"):
             layer(np.ones((2, 5), "f"))
+
+
+def test_a_layer_that_is_not_here_says_what_is() -> None:
+    with pytest.raises(AttributeError, match=r"(?s)did you mean .*Dense.*no convolution"):
+        cr.layers.Dence
+    with pytest.raises(AttributeError, match="no convolution, recurrence or attention"):
+        cr.layers.Conv2D
+    assert not hasattr(cr.layers, "LSTM")

@@ -56,7 +56,7 @@ def test_runs_are_compared_by_colour():
     runs = {"slow": {"loss": [3, 2]}, "fast <b>$": {"loss": [3, 1], "val_loss": [3, 2]}}
     (panel,) = plot_history(runs, ax=OFF_SCREEN)
     found = lines(panel)
-    assert list(found) == ["slow, training", r"fast <b>\$, training", r"fast <b>\$, validation"]
+    assert list(found) == ["slow", r"fast <b>\$, training", r"fast <b>\$, validation"]
     assert [line.get_color() for line in found.values()] == [PALETTE[0], PALETTE[1], PALETTE[1]]
     assert "fast &lt;b&gt;$, training" in figure_to_svg(panel, "runs")
 

@@ -223,7 +223,9 @@ def explain_call(function: Callable[..., Any], title: str, arguments: tuple[Any,
         traced = trace(run, [type_of(array) for array in given], flatten(tuple(given))[1], labels)
     inputs = [*given, *(variable.numpy() for variable in traced.variables)]
     recording = Recording(traced, inputs, record, slopes, calls=list(calls))
-    return make_ledger(recording, f"{title}({', '.join(names)})", title, "", traced.result_tree)
+    whole = given and not slopes and all(array.dtype.kind in "iub" for array in given)
+    note = "whole numbers have no gradient: pass 3.0 in place of 3" if whole else ""
+    return make_ledger(recording, f"{title}({', '.join(names)})", title, note, traced.result_tree)
 
 
 def make_ledger(recording: Recording, title: str, result_name: str, note: str, tree: Tree) -> Ledger:

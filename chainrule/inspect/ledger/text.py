@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 _COLUMNS = (24, 18, 18, 17)
 _LABEL, _FORMULA = 12, 28
+_ASIDE = 6
+"""Operations of a layer, or of the optimizer, up to which the table shows them though none has a gradient."""
 
 
 def format_table(ledger: Ledger) -> str:
@@ -38,11 +40,24 @@ def format_entries(ledger: Ledger) -> list[str]:
     """The table alone."""
     heads = ("formula", "value", "local derivative", f"∂{shorten(ledger.result_name, 12)}/∂…")
     lines = format_row([[head] for head in heads])
-    for scope, entries in groupby(ledger.entries, key=lambda entry: entry.scope):
-        lines.append(f"── {shorten(scope, WIDTH - 10)} ".ljust(WIDTH, "─") if scope else "─" * WIDTH)
-        for entry in entries:
-            lines += format_row([_name_cell(entry), describe(entry.value), _slope_cell(entry), _gradient_cell(entry)])
+    for part, within in groupby(ledger.entries, key=lambda entry: entry.scope.split("/")[0]):
+        entries = list(within)
+        if is_aside(entries, ledger):
+            told = f"{part}: {len(entries)} operations that have no gradient; ledger[{part!r}] shows them"
+            lines.append(f"── {shorten(told, WIDTH - 4)} ".ljust(WIDTH, "─"))
+            continue
+        for scope, inner in groupby(entries, key=lambda entry: entry.scope):
+            lines.append(f"── {shorten(scope, WIDTH - 10)} ".ljust(WIDTH, "─") if scope else "─" * WIDTH)
+            for entry in inner:
+                cells = [_name_cell(entry), describe(entry.value), _slope_cell(entry), _gradient_cell(entry)]
+                lines += format_row(cells)
     return lines
+
+
+def is_aside(entries: Sequence[Entry], ledger: Ledger) -> bool:
+    """Whether the table tells these in one line: many operations beside the chain rule, such as an optimizer's."""
+    beside = len(entries) < len(ledger.entries) and all(entry.scope for entry in entries)
+    return beside and len(entries) > _ASIDE and all(entry.gradient is None for entry in entries)
 
 
 def format_head(ledger: Ledger) -> list[str]:

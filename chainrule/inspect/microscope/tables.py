@@ -20,7 +20,12 @@ _EPOCHS = 6  # columns of epochs at most
 _UNKNOWN = "-"
 
 _KNOWS = ("layer", "shape", "probe", "class\nseparation", "likeness\nto input", "effective\nrank")
-_LEARNS = ("layer", "mean", "spread", "dead\nunits", "saturated\nunits", "gradient\nshare", "update /\nweight")
+_LEARNS = ("layer", "mean", "spread", "dead\nunits", "saturated\nunits", "relative\ngradient", "update /\nweight")
+_LEGEND = (
+    "Probe: what a linear model on this layer alone gets right. Separation: the part of the spread that lies between "
+    "classes. Likeness: linear CKA. Relative gradient: its norm by that of the last layer. Update / weight: how far one "
+    "step moves the weights."
+)
 
 
 def find_layer(layers: Sequence[LayerReport], name: str) -> LayerReport:
@@ -106,9 +111,9 @@ def describe_depth(microscope: Any) -> str:
     if len(stages) < 2:
         return ""
     away = describe_change("the likeness to the input", [layer.likeness_to_input for layer in stages], "raw")
-    told = {"accuracy": "what a linear probe tells right", "R²": "the R² of a linear probe"}
+    told = {"accuracy": "the accuracy of a linear probe", "R²": "the R² of a linear probe"}
     near = describe_change(told.get(microscope.measure, ""), [layer.probe for layer in stages], microscope.measure)
-    found = " and ".join(part for part in (away, near) if part)
+    found = ", and ".join(part for part in (away, near) if part)
     return f"From the input to {stages[-1].name}, {found}." if found else ""
 
 
@@ -117,7 +122,7 @@ def describe_change(what: str, values: Sequence[float | None], measure: str) -> 
 
     Example:
         >>> describe_change("the likeness", [1.0, 0.5, 0.25], "raw")
-        'the likeness falls from 1.000 to 0.250, at every layer,'
+        'the likeness falls at every layer, from 1.000 to 0.250'
     """
     known = [value for value in values if value is not None]
     if len(known) < len(values) or not what:
@@ -127,20 +132,19 @@ def describe_change(what: str, values: Sequence[float | None], measure: str) -> 
         return f"{what} is {first} at both ends"
     rises = known[-1] > known[0]
     steady = all((after > before) == rises and after != before for before, after in pairwise(known))
-    where = ", at every layer," if steady and len(known) > 2 else ""
-    return f"{what} {'rises' if rises else 'falls'} from {first} to {last}{where}"
+    where = " at every layer," if steady and len(known) > 2 else ""
+    return f"{what} {'rises' if rises else 'falls'}{where} from {first} to {last}"
 
 
 def describe_unchanged(microscope: Any) -> str:
     """The layers that the tables leave out."""
     names = [layer.name for layer in microscope.layers if layer.kind == "unchanged"]
-    return f"Of the content of an earlier layer, and left out: {', '.join(names)}." if names else ""
+    return f"Left out, as they only pass on an earlier layer's content: {', '.join(names)}." if names else ""
 
 
 def remarks_on(microscope: Any) -> list[str]:
     """The sentences beneath the tables."""
-    found = (describe_depth(microscope), describe_unchanged(microscope))
-    return [text.replace(",.", ".") for text in found if text]
+    return [text for text in (describe_depth(microscope), describe_unchanged(microscope), _LEGEND) if text]
 
 
 # -- text ---------------------------------------------------------------------------------------------------------

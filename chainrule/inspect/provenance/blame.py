@@ -9,6 +9,7 @@ numbers. Where the way leads to a Variable, the step that spoilt the Variable is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,14 +138,24 @@ class Search:
 
     def _tell_assigned(self, variable: Variable, number: int, bad: int) -> Provenance:
         fault = Fault("", "step", self.places.owners.get(variable.name, ""), variable.name)
-        note = f"after this step, and not by it, '{variable.name}' was given a value that is not finite"
-        fix = "look at the callbacks, and at other code that assigns weights during training"
-        return self._report(number, bad, None, self.replay.place(number), fault, note, fix)
+        place, then = self.replay.place(number), self.replay.place(number + 1)
+        until = (None if self.replay.rewind.run is None else then.epoch + 1, then.step + 1)
+        found = replace(self._report(number, bad, None, place, fault), until=until)
+        return replace(
+            found,
+            note=f"{found.step}, and by no step, '{variable.name}' was given a value that is not finite",
+            fix="look at the callbacks, and at other code that assigns weights during training",
+        )
 
     def _tell_spoilt(self, variable: Variable, number: int, bad: int, look: Look, place: Place) -> Provenance:
         fault = Fault("", "step", self.places.owners.get(variable.name, ""), variable.name)
-        since = count(number, "step") if number else "the first step"
-        note = f"'{variable.name}' was not finite already before {since}" + (" back" if number else " that is known")
+        note = f"'{variable.name}' was not finite already "
+        if self.replay.rewind.from_beginning and self.replay.rewind.run is not None:
+            note += "before the first step of this training: a callback, or the code before fit, put it there"
+        elif bad:
+            note += f"{count(bad, 'step')} before, at the first step that is known"
+        else:
+            note += "before the first step that is known"
         fix = "look at where its value comes from: a file, an initializer, a callback, an earlier training"
         return self._report(number, bad, look, place, fault, note, fix)
 

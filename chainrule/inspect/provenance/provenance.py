@@ -63,6 +63,8 @@ class Provenance:
         fix: what to do.
         exact: whether the step was repeated with the very numbers of the training; else `note` tells what is known.
         earlier: how many steps before the one whose loss was no number.
+        until: epoch and batch of the next step, where it came about between the two, as a callback can do it; else
+            None.
     """
 
     epoch: int | None
@@ -76,6 +78,7 @@ class Provenance:
     exact: bool = True
     note: str = ""
     earlier: int = 0
+    until: tuple[int | None, int] | None = None
 
     @property
     def layer(self) -> str:
@@ -93,6 +96,15 @@ class Provenance:
         return self.fault.part
 
     @property
+    def step(self) -> str:
+        """When it came about, in words: the step, or the two that it lies between."""
+        here = name_step(self.epoch, self.batch)
+        if self.until is None:
+            return here
+        epoch, batch = self.until
+        return f"between {here} and {name_step(None if epoch == self.epoch else epoch, batch)}"
+
+    @property
     def headline(self) -> str:
         """Operation and place in one line."""
         if not self.operation:
@@ -104,10 +116,10 @@ class Provenance:
 
     def _heads(self) -> list[str]:
         fault = self.fault
-        epoch = "" if self.epoch is None else f"epoch {self.epoch}, "
-        text = f"{epoch}batch {self.batch}"
-        if self.earlier:
-            text += f", {count(self.earlier, 'step')} before the loss"
+        text = self.step
+        earlier = self.earlier - (self.until is not None)
+        if earlier:
+            text += f", {count(earlier, 'step')} before the loss"
         lines = labelled("step", text)
         if self.sample is not None:
             text = f"row {self.sample} of the batch"
@@ -149,9 +161,10 @@ class Provenance:
             return []
         lines = ["", f"  {'step':36}{'loss':>12}  largest weight"]
         for step in self.before:
-            epoch = "" if step.epoch is None else f"epoch {step.epoch}, "
             name = shorten(step.weight, _WIDTH - 63)
-            lines.append(f"  {f'{epoch}batch {step.batch}':36}{cell(step.loss):>12}  {cell(step.largest):<10} {name}")
+            lines.append(
+                f"  {name_step(step.epoch, step.batch):36}{cell(step.loss):>12}  {cell(step.largest):<10} {name}"
+            )
         return lines
 
 
@@ -169,6 +182,16 @@ def describe(operand: Operand) -> str:
     here = "" if operand.value is None else f"{format_number(operand.value)}, "
     spread = f"{operand.low:.4g} … {operand.high:.4g}, norm {operand.norm:.4g}"
     return f"{here}from {operand.source}: {operand.type}, {spread}"
+
+
+def name_step(epoch: int | None, batch: int) -> str:
+    """A step in words.
+
+    Example:
+        >>> name_step(2, 20), name_step(None, 3)
+        ('epoch 2, batch 20', 'batch 3')
+    """
+    return f"batch {batch}" if epoch is None else f"epoch {epoch}, batch {batch}"
 
 
 def cell(value: float | None) -> str:

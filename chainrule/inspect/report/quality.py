@@ -84,7 +84,7 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], parts: np.ndarray) 
 
 @dataclass(frozen=True)
 class ClassQuality:
-    """How one class fares: found (recall), justly named (precision), both (F1)."""
+    """How one class fares: recall, precision, and their harmonic mean, F1."""
 
     rows: int
     recall: Interval

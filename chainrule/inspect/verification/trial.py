@@ -2,7 +2,8 @@
 
 In: a compiled model and some rows. Out: at every layer's output and for every weight, the gradient by the chain rule
 in float64, by machine code and by NumPy in float32; and the slopes by differences that it is held against. Layers act
-as in training. Variables have their old values afterwards.
+as in training; and as there, the number of rows is left open, and the rows are drawn from the data. Variables have
+their old values afterwards.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ from chainrule.graph.evaluate import evaluate_nodes, sizes_of
 from chainrule.graph.ir import Graph, Node
 from chainrule.graph.shapes import multiply_dims
 from chainrule.graph.tracing import TracedFunction, as_node, trace
-from chainrule.graph.tree import flatten
-from chainrule.graph.types import bind_shape, type_of
+from chainrule.graph.tree import flatten, unflatten
+from chainrule.graph.types import ArrayType, bind_shape, int32
 from chainrule.graph.variable import Variable, kept
 from chainrule.inspect.verification.differences import Comparison, Slopes, without_rounding
 from chainrule.layers.layer import Result, collect_results
+from chainrule.layers.symbolic import BATCH
 from chainrule.naming import free_name
 from chainrule.ops import ones_like
 from chainrule.runtime.jit import build
+from chainrule.training.step import draw, open_type
 
 _ROUNDING = {False: 2.0**-23, True: 2.0**-8}
 """The distance of 1 to the next number: of float32, and of bfloat16 where factors are rounded to it."""
@@ -62,16 +65,19 @@ class Trial:
     """A model's pass on some rows, forwards and backwards, where the weights are and, for kinks, beside."""
 
     def __init__(self, model: Any, leaves: Sequence[np.ndarray], tree: Any):
-        self.model, self.leaves = model, leaves
+        self.model = model
+        self.leaves = [*leaves, np.arange(len(leaves[0]), dtype=np.int32)]  # the last: which rows are drawn
         self.trained = list(model.trainable_variables)
         self.parts: list[Part] = []
         self.loss: Any = None
         self.wrt: list[Node] = []  # nodes whose gradients are looked at
         self.node_of: dict[Variable, Node] = {}
-        self.traced = trace(self._record, [type_of(leaf) for leaf in leaves], tree)
+        types = [open_type(leaf) for leaf in leaves]
+        _, tree = flatten((unflatten(tree, types), ArrayType(int32, (BATCH,))))
+        self.traced = trace(self._record, [*types, ArrayType(int32, (BATCH,))], tree)
         self.executable = build(self.traced)
         self.plain = without_rounding(self.traced.graph)
-        self.tolerance = reckon_tolerance(self.traced, leaves)
+        self.tolerance = reckon_tolerance(self.traced, self.leaves)
         with kept(self.traced.variables):
             self.here = Point(self)
         if not math.isfinite(self.here.slopes.loss):
@@ -83,8 +89,8 @@ class Trial:
             )
         self._beside: Point | None = None
 
-    def _record(self, *data: Any) -> Any:
-        x, y, weight = data
+    def _record(self, data: Any, rows: Any) -> Any:
+        x, y, weight = draw(data, rows)
         with collect_results() as found:
             predictions, loss = self.model.forward(x, y, weight, True)
         self.loss = as_node(loss)

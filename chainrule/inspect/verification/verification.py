@@ -158,7 +158,8 @@ def verify(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Verificatio
 
     Layers act as in training; random draws are those that the next step would make.
 
-    It takes as long as about four passes forwards for each layer and each weight.
+    It takes as long as about four passes forwards for each layer and each weight, and up to eight times
+    as long where there are kinks.
 
     Raises:
         DataError: for rows that do not fit the model.

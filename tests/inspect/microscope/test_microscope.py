@@ -173,7 +173,7 @@ def test_digits_lose_their_likeness_and_gain_knowledge():
     assert probes[0] == seen.probe_of_input < 0.85 < probes[1] and probes[-1] > probes[0] + 0.05
     separations = [stage.separation for stage in seen.stages]
     assert separations == sorted(separations)
-    assert "the likeness to the input falls from 1.000 to" in " ".join(str(seen).split())
+    assert "the likeness to the input falls at every layer, from 1.000 to" in " ".join(str(seen).split())
 
 
 # -- what is refused, what stays ----------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_the_tables_fit_80_columns_and_name_every_layer():
     model.fit(X, Y, epochs=12, verbose=0, callbacks=[watcher])
     text = str(watcher.history[11])
     assert max(map(len, text.splitlines())) <= 80
-    assert "120 rows" in text and "…_table_has_room_for" in text and "left out: dropout" in text
+    assert "120 rows" in text and "…_table_has_room_for" in text and "layer's content: dropout" in text
     table = str(watcher)
     assert max(map(len, table.splitlines())) <= 80
     epochs = table.splitlines()[3].split()
@@ -306,7 +306,7 @@ def test_the_tables_fit_80_columns_and_name_every_layer():
 def test_the_sentence_says_what_was_measured():
     from chainrule.inspect.microscope.tables import describe_change
 
-    assert describe_change("it", [0.8, 0.9, 0.95], "accuracy") == "it rises from 80.0 % to 95.0 %, at every layer,"
+    assert describe_change("it", [0.8, 0.9, 0.95], "accuracy") == "it rises at every layer, from 80.0 % to 95.0 %"
     assert describe_change("it", [0.8, 0.95, 0.9], "accuracy") == "it rises from 80.0 % to 90.0 %"
     assert describe_change("it", [0.5, 0.7, 0.5], "R²") == "it is 0.500 at both ends"
     assert describe_change("it", [0.5, None], "R²") == ""

@@ -376,6 +376,98 @@ def test_a_callback_that_spoils_a_weight_is_named():
     assert (found.operation, found.layer, found.fault.weight) == ("", "last", "last/kernel")
     assert (found.epoch, found.batch, found.earlier) == (1, 3, 1)
     assert "was given a value" in found.note and "callback" in found.fix
+    assert found.step == "between epoch 1, batch 3 and batch 4" and found.step in str(found)
+
+
+@pytest.mark.parametrize("hook, epoch", [("on_epoch_end", 1), ("on_epoch_begin", 2)])
+def test_a_callback_that_spoils_a_weight_between_epochs(hook, epoch):
+    x, y = rows()
+
+    class Spoil(cr.callbacks.Callback):
+        pass
+
+    def spoil(self, at, logs=None):
+        if at == epoch:
+            self.model.layers[0].kernel.assign(np.full((4, 1), np.inf))
+
+    setattr(Spoil, hook, spoil)
+    found = fail(sequential(cr.layers.Dense(1, name="last")), x, y, callbacks=[Spoil()])
+    assert (found.epoch, found.batch, found.until) == (2, 6, (3, 1))
+    assert found.note.startswith("between epoch 2, batch 6 and epoch 3, batch 1, and by no step, 'last/kernel' was")
+    assert "before the loss" not in str(found)
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin"])
+def test_a_callback_that_spoils_a_weight_before_the_first_step(hook):
+    x, y = rows()
+
+    class Spoil(cr.callbacks.Callback):
+        pass
+
+    setattr(Spoil, hook, lambda self, *given: self.model.layers[0].kernel.assign(np.full((4, 1), np.nan)))
+    with pytest.raises(NonFiniteLossError) as caught:
+        sequential(cr.layers.Dense(1, name="last")).fit(x, y, verbose=0, callbacks=[Spoil()])
+    found = caught.value.provenance
+    assert "before the first step of this training: a callback" in found.note
+
+
+def test_what_was_spoilt_before_train_on_batch_is_not_said_to_be_before_a_training():
+    x, y = rows()
+    model = sequential(cr.layers.Dense(1, name="last"))
+    model.layers[0].kernel.assign(np.full((4, 1), np.nan))
+    with pytest.raises(NonFiniteLossError) as caught:
+        model.train_on_batch(x, y)
+    assert caught.value.provenance.note == "'last/kernel' was not finite already before the first step that is known"
+
+
+def spoil_row(x, y, row):
+    """The same with a 0 in a row."""
+    x = x.copy()
+    x[row, 1] = 0.0
+    return x, y
+
+
+@pytest.mark.parametrize("by_batches", [False, True])
+@pytest.mark.parametrize("inner", ["fit", "train_on_batch", "a fit that fails"])
+def test_a_training_within_a_training(inner, by_batches):
+    """The outer one repeats its steps from where the inner one left the weights."""
+    x, y = rows()
+    turns = []
+
+    class Inner(cr.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch != 0 or turns:
+                return
+            turns.append(epoch)
+            if inner == "fit":
+                self.model.fit(x, 2 * y, batch_size=16, verbose=0)
+            elif inner == "train_on_batch":
+                self.model.train_on_batch(x[:9], 2 * y[:9])
+                self.model.train_on_batch(x[9:], 2 * y[9:])
+            else:
+                with pytest.raises(NonFiniteLossError):
+                    self.model.fit(*spoil_row(x, y, 40), batch_size=16, shuffle=False, verbose=0)
+
+    def batches():
+        for _ in range(2):
+            for start in range(0, ROWS, BATCH):
+                yield x[start : start + BATCH].copy(), y[start : start + BATCH]
+        yield spoil_row(x[:BATCH], y[:BATCH], 5)
+
+    log = Formula(lambda x: cr.ops.log(x), name="planted")
+    if not by_batches:
+        log = FailsAtStep(11 + (3 if inner == "fit" else 2), name="planted")  # the steps of the inner one count too
+    model = sequential(log, cr.layers.Dense(1), optimizer="adam")
+    with pytest.raises(NonFiniteLossError) as caught:
+        if by_batches:
+            model.fit(batches(), steps_per_epoch=6, epochs=3, verbose=0, callbacks=[Inner()])
+        else:
+            x[:, 1] = 9.0
+            model.fit(x, y, batch_size=BATCH, epochs=3, verbose=0, callbacks=[Inner()])
+    found = caught.value.provenance
+    assert turns and found.exact and (found.layer, found.operation) == ("planted", "log"), str(caught.value)
+    assert (found.epoch, found.batch) == ((3, 1) if by_batches else (2, 6))
+    assert found.before[0].epoch == 2  # nothing from before the inner training
 
 
 def test_weights_that_were_spoilt_before():

@@ -94,7 +94,7 @@ def test_mistakes_are_shown_as_pictures(digits: tuple[Report, Any]) -> None:
     assert len(mistakes) == min(24, int((answers != y).sum()))
     for alt in mistakes:
         row = int(alt.split()[1].rstrip(":"))
-        assert alt == f"row {row}: in truth {y[row]}, taken for {answers[row]}"
+        assert alt == f"row {row}: true class {y[row]}, taken for {answers[row]}"
 
 
 def test_how_to_make_it_again(digits: tuple[Report, Any]) -> None:

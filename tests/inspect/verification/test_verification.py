@@ -10,7 +10,7 @@ from chainrule.graph.evaluate import evaluate_nodes
 from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.tracing import trace
 from chainrule.graph.tree import flatten
-from chainrule.graph.types import type_of
+from chainrule.graph.types import OpenDim, type_of
 from chainrule.inspect.verification import trial, verification
 from chainrule.inspect.verification.differences import Slopes
 from chainrule.inspect.verification.verification import VerifiedLayer, verify
@@ -153,6 +153,61 @@ def test_what_stop_gradient_holds_back_is_no_mistake():
     assert found.passed, str(found)
 
 
+def separable(count=64):
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((count, 4)).astype("f")
+    y = (x[:, 0] + 0.5 * x[:, 1] > 0).astype(int)
+    return x + (2 * y - 1)[:, None] * np.array([1, 0.5, 0, 0], "f"), y
+
+
+@pytest.mark.parametrize("slope", [8.0, 16.0, 18.0, 20.0, 50.0, 200.0])
+def test_probabilities_near_where_the_loss_clips_them(slope):
+    x = np.linspace(-1, 1, 64, dtype="f").reshape(64, 1)
+    dense = cr.layers.Dense(1, "sigmoid", kernel_initializer=cr.initializers.Constant(slope))
+    model = cr.Sequential([cr.Input((1,)), dense])
+    model.compile("sgd", "binary_crossentropy")
+    found = verify(model, x, (x > 0).astype("f"))
+    assert found.passed, str(found)
+
+
+@pytest.mark.parametrize("epochs", [60, 400, 1500])
+@pytest.mark.parametrize("last", ["softmax", "sigmoid", "logits"])
+def test_well_trained_classifiers(last, epochs):
+    x, y = separable()
+    cr.set_random_seed(3)
+    final = cr.layers.Dense(1 if last == "sigmoid" else 2, None if last == "logits" else last)
+    model = cr.Sequential([cr.Input((4,)), cr.layers.Dense(16, "relu"), final])
+    loss = "binary_crossentropy" if last == "sigmoid" else cr.losses.SparseCategoricalCrossentropy(last == "logits")
+    model.compile(cr.optimizers.Adam(0.05), loss)
+    model.fit(x, y, epochs=epochs, verbose=0)
+    found = verify(model, x, y)
+    assert found.passed, str(found)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize("targets", [0.0, 1.0])
+def test_inputs_so_small_that_every_relu_is_near_its_kink(size, targets):
+    x, _ = separable()
+    cr.set_random_seed(1)
+    model = cr.Sequential([cr.Input((4,)), cr.layers.Dense(8, "relu"), cr.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    found = verify(model, x * np.float32(size), targets * x[:, :1])
+    assert found.passed, str(found)
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_so_small_that_every_relu_is_near_its_kink(size, seed):
+    x, _ = separable()
+    cr.set_random_seed(seed)
+    small = cr.initializers.RandomNormal(stddev=size)
+    layers = [cr.layers.Dense(8, "relu", kernel_initializer=small), cr.layers.Dense(8, "relu"), cr.layers.Dense(1)]
+    model = cr.Sequential([cr.Input((4,)), *layers])
+    model.compile("sgd", "mse")
+    found = verify(model, x, x[:, :1])
+    assert found.passed, str(found)
+
+
 def test_rows_without_a_finite_loss():
     model = classes_of(cr.layers.Dense(4))
     model.layers[0].kernel.assign(np.full((6, 4), np.nan))
@@ -247,6 +302,29 @@ def test_wrong_machine_code_is_found(monkeypatch):
     assert found.rows[0].compiled > found.tolerance > found.rows[0].interpreted
 
 
+def test_machine_code_that_is_wrong_for_open_batches_alone(monkeypatch):
+    """As training is compiled with the number of rows left open, so is what is looked at."""
+    plain = trial.build
+
+    def build(traced, **options):
+        executable = plain(traced, **options)
+        is_open = all(isinstance(node.shape[0], OpenDim) for node in traced.graph.inputs[: traced.arguments])
+
+        class Wrong:
+            def __call__(self, *arrays):
+                found = executable(*arrays)
+                if is_open and len(arrays[-1]) >= 25:
+                    found[-1][...] *= 1.001  # the gradient of the last bias
+                return found
+
+        return Wrong()
+
+    monkeypatch.setattr(trial, "build", build)
+    model = classes_of(cr.layers.Dense(8, "tanh", name="first"))
+    assert [row.verdict for row in verify(model, *rows()).rows] == ["ok", "machine code", "ok"]
+    assert verify(model, *rows(20)).passed
+
+
 @pytest.mark.parametrize("name, at", [("last/bias", 1), ("last/kernel/velocity", 1), ("iterations", 2)])
 def test_workers_that_differ_by_one_bit(monkeypatch, name, at):
     plain = verification.build
@@ -290,6 +368,12 @@ def test_differences_agree_with_slopes_known_by_hand():
     assert not comparison.agrees and not comparison.is_kink
 
 
+def test_a_gradient_that_is_no_number_is_a_mistake_even_at_a_kink():
+    slopes, (node,) = slopes_of(lambda x: ops.sum(ops.relu(x)), np.zeros(5))
+    comparison = slopes.compare(node, np.full(5, np.nan))
+    assert not comparison.agrees and not comparison.is_kink
+
+
 def test_a_kink_is_told_from_a_mistake():
     slopes, (node,) = slopes_of(lambda x: ops.sum(ops.relu(x)), np.zeros(5))
     comparison = slopes.compare(node, np.zeros(5))
@@ -297,6 +381,26 @@ def test_a_kink_is_told_from_a_mistake():
     near, (node,) = slopes_of(lambda x: ops.sum(ops.relu(x)), np.full(5, 1e-6))
     assert near.compare(node, np.ones(5)).agrees  # a smaller step passes it by
     assert not near.compare(node, np.zeros(5)).agrees
+
+
+def test_a_mistake_is_told_where_the_slope_is_steep_within_a_small_range():
+    """The slope of log near 0 is known only to steps much smaller than the argument."""
+    x = np.array([1e-7, 1e-6, 0.3, 0.7], "f")
+    slopes, (node,) = slopes_of(lambda x: -ops.sum(ops.log(x)), x)
+    exact = -1 / x.astype(float)
+    assert slopes.compare(node, exact).agrees
+    for place, factor in ((0, 1.001), (1, 1.01)):
+        wrong = exact.copy()
+        wrong[place] *= factor
+        comparison = slopes.compare(node, wrong)
+        assert not comparison.agrees and not comparison.is_kink
+
+
+def test_a_loss_that_is_the_rest_of_large_numbers_is_known_less_well():
+    x = np.array([0.25, 0.5], "f")
+    slopes, (node,) = slopes_of(lambda x: ops.sum(1e6 + 1e-4 * x) - 2e6, x)
+    assert slopes.rounding > 1e-11 > 64 * 2.0**-52 * slopes.loss
+    assert slopes.compare(node, np.full(2, 1e-4)).agrees
 
 
 def test_verdicts():

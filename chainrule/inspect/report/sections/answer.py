@@ -39,24 +39,24 @@ def describe_network(subject: Subject) -> str:
     model = subject.model
     sizes = [" × ".join(map(str, shape)) or "1" for shape, _ in model.input_kinds()]
     if subject.pictures is not None:
-        given = f"pictures of {' × '.join(map(str, subject.pictures.shape[1:3]))} pixels"
+        given = f"images of {' × '.join(map(str, subject.pictures.shape[1:3]))} pixels"
     else:
         given = f"{' and '.join(sizes)} {'number' if sizes == ['1'] else 'numbers'}"
-    outcomes = [describe_outcome(judgement) for judgement in subject.judgements] or ["numbers"]
+    outcomes = [describe_outcome(judgement) for judgement in subject.judgements] or ["gives numbers"]
     layers = len(model.layers)
     return (
-        f"From {given} the network “{shorten(model.name)}” gives {' and '.join(outcomes)}. "
+        f"From {given} the network “{shorten(model.name)}” {' and '.join(outcomes)}. "
         f"It has {layers} layer{'s' if layers != 1 else ''} and {model.count_params():,} parameters."
     )
 
 
 def describe_outcome(judgement: Judgement) -> str:
     if isinstance(judgement, Classes):
-        return f"one of {len(judgement.names)} classes"
+        return f"assigns one of {len(judgement.names)} classes"
     if isinstance(judgement, Labels):
-        return f"yes or no for each of {len(judgement.names)} labels"
+        return f"says yes or no to each of {len(judgement.names)} labels"
     width = judgement.truth.shape[1]
-    return "a number" if width == 1 else f"{width} numbers"
+    return "predicts a number" if width == 1 else f"predicts {width} numbers"
 
 
 def answer(subject: Subject, place: int) -> Markup:
@@ -97,7 +97,7 @@ def answer_labels(judgement: Labels) -> Markup:
         [
             (f"of {judgement.truth.size:,} labels are right", show_share(right.value, digits_of(right))),
             (f"of {len(judgement.truth):,} rows with all labels right", show_share(whole.value, digits_of(whole))),
-            ("of the labels by always saying the same", show_share(never)),
+            ("of the labels by always giving the same answer", show_share(never)),
         ],
         kind="numbers",
     )
@@ -130,7 +130,7 @@ def describe_results(subject: Subject) -> str:
 
 
 def look_first(subject: Subject) -> Markup | None:
-    """The doctor's worst finding, the commonest confusion, the worst row."""
+    """The doctor's worst finding, the most common confusion, the worst row."""
     items = [worst_finding(subject), *(worst_of(subject, place) for place in range(len(subject.judgements)))]
     found = [item for item in items if item is not None]
     if not found:
@@ -161,7 +161,7 @@ def worst_of(subject: Subject, place: int) -> Any:
         row, column = np.unravel_index(int(error.argmax()), error.shape)
         said, true = show_number(judgement.answers[row, column]), show_number(judgement.truth[row, column])
         return join(
-            f"The largest error is in row {judgement.rows[row]:,}: {said} in place of {true}. ",
+            f"The largest error is in row {judgement.rows[row]:,}: {said} instead of {true}. ",
             element("a", "The worst rows", href=f"#mistakes-{place}"),
         )
     if isinstance(judgement, Labels):
@@ -177,7 +177,7 @@ def worst_of(subject: Subject, place: int) -> Any:
     count, rows = int(confusions[truth, answer]), int((judgement.truth == truth).sum())
     names = judgement.names
     text = f"“{names[truth]}” is taken for “{names[answer]}” in {count:,} of its {rows:,} rows"
-    return join(f"{text}, the commonest confusion. ", element("a", "All confusions", href=f"#confusions-{place}"))
+    return join(f"{text}, the most common confusion. ", element("a", "All confusions", href=f"#confusions-{place}"))
 
 
 __all__ = ["write_lead"]

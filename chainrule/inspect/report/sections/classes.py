@@ -77,12 +77,12 @@ def show_metrics(subject: Subject, place: int, qualities: list[ClassQuality]) ->
             show_share(recall, 2),
             "–",
         ],
-        [named("F1", "found and justly named, the mean of the classes"), show_share(f1, 2), "–"],
+        [named("F1", "the harmonic mean of precision and recall, averaged over the classes"), show_share(f1, 2), "–"],
     ]
     if judgement.probable:
         true = judgement.scores[np.arange(len(judgement.truth)), judgement.truth]
         loss = mean_interval(-np.log(np.maximum(true, _LEAST)))
-        meaning = "−log of the probability given to the truth"
+        meaning = "−log of the probability given to the true class"
         rows.append([named("Log loss", meaning), f"{loss.value:.4f}", f"{loss.low:.4f} to {loss.high:.4f}"])
     if len(judgement.names) == 2:
         area = area_under_curve(judgement.scores[:, 1] - judgement.scores[:, 0], judgement.truth == 1)
@@ -98,7 +98,7 @@ def show_metrics(subject: Subject, place: int, qualities: list[ClassQuality]) ->
         ]
         for name, quality in zip(judgement.names, qualities, strict=True)
     ]
-    head = ["class", "rows", "found (recall)", "95 % interval", "justly named (precision)", "F1"]
+    head = ["class", "rows", "recall", "95 % interval", "precision", "F1"]
     details = table(subject.title(place, "Class by class"), head, by_class)
     return join(
         table(subject.title(place, "All rows together"), ["metric", "value", "95 % interval"], rows),
@@ -124,7 +124,7 @@ def show_confusions(subject: Subject, judgement: Classes, confusions: np.ndarray
         for true, said in pairs
     ]
     listed = (
-        table("The commonest confusions", ["in truth", "taken for", "rows", "of its class"], rows, texts=(0, 1))
+        table("The most common confusions", ["true class", "taken for", "rows", "share of its class"], rows, texts=(0, 1))
         if rows
         else None
     )
@@ -139,18 +139,18 @@ def show_confusions(subject: Subject, judgement: Classes, confusions: np.ndarray
     some = confusions[np.ix_(chosen, chosen)]
     matrix = table(
         "Confusion matrix: the true class down, the answer across",
-        ["in truth", *names],
+        ["true class", *names],
         [[name, *(f"{count:,}" for count in row)] for name, row in zip(names, some, strict=True)],
     )
     wrong = int(off.sum())
-    top = f" The commonest mistake: {rows[0][0]} taken for {rows[0][1]}, {rows[0][2]} times." if rows else ""
+    top = f" The most common mistake: {rows[0][0]} taken for {rows[0][1]}, {rows[0][2]} times." if rows else ""
     count = len(judgement.truth)
     drawing = subject.drawings.plot(
         "Confusion matrix",
-        f"{count - wrong:,} of {count:,} rows lie on the diagonal, {wrong:,} beside it.{top}",
+        f"{count - wrong:,} of {count:,} rows lie on the diagonal, {wrong:,} off it.{top}",
         lambda: plots.plot_confusion(judgement.truth, judgement.answers, judgement.names, ax=OFF_SCREEN),
     )
-    caption = "Down: the class in truth. Across: what the network says. What lies on the diagonal is right."
+    caption = "Down: the true class. Across: what the network says. The rows on the diagonal are right."
     return join(figure(drawing, caption, matrix), note, listed)
 
 
@@ -179,7 +179,7 @@ def show_mistakes(subject: Subject, judgement: Classes) -> Markup:
         items = [
             element(
                 "figure",
-                picture(image, f"row {found.row}: in truth {names[found.true]}, taken for {names[found.predicted]}"),
+                picture(image, f"row {found.row}: true class {names[found.true]}, taken for {names[found.predicted]}"),
                 element(
                     "figcaption",
                     element("strong", f"{names[found.true]} → {names[found.predicted]}"),
@@ -190,9 +190,9 @@ def show_mistakes(subject: Subject, judgement: Classes) -> Markup:
             )
             for image, found in zip(pixels, worst, strict=True)
         ]
-        legend = "Under each picture: the class in truth → what the network says, and how sure it is of that."
+        legend = "Under each image: the true class → what the network says, and how sure it is of that."
         return join(intro, bullets(items, kind="pictures"), paragraph(legend, kind="aside"))
-    head = ["row", "in truth", "taken for", "how sure", "of the truth", *row_columns(subject)]
+    head = ["row", "true class", "taken for", "confidence", "of the true class", *row_columns(subject)]
     rows = [
         [
             str(judgement.rows[found.row]),
@@ -215,7 +215,7 @@ def show_calibration(subject: Subject, truth: np.ndarray, probabilities: np.ndar
     found = calibration(truth, probabilities)
     lean = float(found.counts @ (found.confidence - found.accuracy))
     if found.error < _SMALL_ERROR:
-        verdict = "The probabilities can be taken at their word"
+        verdict = "The probabilities can be taken at face value"
     else:
         verdict = f"The network is {'surer' if lean > 0 else 'less sure'} than it should be"
     rows = [
@@ -227,18 +227,18 @@ def show_calibration(subject: Subject, truth: np.ndarray, probabilities: np.ndar
         ]
         for place in np.flatnonzero(found.counts)
     ]
-    numbers = table("Answers by how sure they are", ["how sure", "answers", "mean of it", "right"], rows)
+    numbers = table("Answers by confidence", ["confidence", "answers", "mean confidence", "accuracy"], rows)
     drawing = subject.drawings.plot(
         "Calibration",
         f"Expected calibration error {show_share(found.error, 2)}. {verdict}.",
         lambda: plots.plot_calibration(truth, probabilities, ax=OFF_SCREEN),
     )
     caption = (
-        "How often an answer is right, by how sure the network is of it. On the line it is as sure as it should be."
+        "How often an answer is right, by how sure the network is of it. On the line the two agree."
     )
     return join(
         paragraph(
-            f"{verdict}: between how sure it is and how often it is right lie {show_share(found.error, 2)} in the mean "
+            f"{verdict}: on average its confidence and its accuracy differ by {100 * found.error:.2f} percentage points "
             "(expected calibration error)."
         ),
         figure(drawing, caption, numbers),
@@ -275,8 +275,8 @@ def write_labels(subject: Subject, place: int) -> list[Section]:
         "rows with it",
         "right",
         "95 % interval",
-        "found (recall)",
-        "justly named (precision)",
+        "recall",
+        "precision",
         "area under ROC",
     ]
     sure = np.abs(judgement.probabilities - 0.5) * wrong
@@ -293,7 +293,7 @@ def write_labels(subject: Subject, place: int) -> list[Section]:
         ]
         for row in worst
     ]
-    columns = ["row", "labels in truth", "wrong about", *row_columns(subject)]
+    columns = ["row", "true labels", "wrong about", *row_columns(subject)]
     shown = (
         table("The worst mistakes", columns, mistakes, texts=range(1, len(columns)))
         if mistakes

@@ -46,12 +46,12 @@ def write_data(subject: Subject) -> Section:
         ]
         for name, array in arrays.items()
     ]
-    head = ["array", "rows", "a row", "type", "least", "mean", "largest", "size"]
+    head = ["array", "rows", "shape of a row", "type", "smallest", "mean", "largest", "size"]
     return Section(
         "data",
         "Data",
         join(
-            paragraph("The network is judged by these rows."),
+            paragraph("These are the rows that the network is judged by."),
             table("The arrays", head, rows, texts=(0, 2, 3)),
             [show_targets(subject, place) for place in range(len(subject.judgements))],
             show_columns(subject),
@@ -73,7 +73,7 @@ def show_targets(subject: Subject, place: int) -> Markup:
     order, note = list(range(len(counts))), None
     if len(counts) > _MOST_CLASSES:
         order = sorted(order, key=lambda k: -counts[k])[:_MOST_CLASSES]
-        note = paragraph(f"The {_MOST_CLASSES} commonest of {len(counts)} {plural}.", kind="aside")
+        note = paragraph(f"The {_MOST_CLASSES} most common of {len(counts)} {plural}.", kind="aside")
     most, total = max(1, int(counts.max())), len(judgement.truth)
     rows = [
         [judgement.names[k], f"{counts[k]:,}", join(bar(counts[k] / most), " ", show_share(counts[k] / total))]
@@ -91,7 +91,7 @@ def tabulate_numbers(judgement: Numbers) -> Markup:
         for name, column in zip(judgement.names, quantiles.T, strict=False)
     ]
     return table(
-        "Where the targets lie", ["target", "least", "a quarter below", "median", "a quarter above", "largest"], rows
+        "How the targets are distributed", ["target", "smallest", "lower quartile", "median", "upper quartile", "largest"], rows
     )
 
 
@@ -109,10 +109,10 @@ def show_columns(subject: Subject) -> Markup | None:
         ]
         for place, column in enumerate(wide.T)
     ]
-    whole = table("Columns of x", ["column", "least", "mean", "largest", "spread", "different values"], rows)
+    whole = table("Columns of x", ["column", "smallest", "mean", "largest", "standard deviation", "distinct values"], rows)
     left = columns.shape[1] - len(rows)
     note = paragraph(f"{left:,} more columns are left out.", kind="aside") if left else None
-    shown = whole if len(rows) <= _FEW_COLUMNS else unfold(f"What {len(rows)} columns hold", whole)
+    shown = whole if len(rows) <= _FEW_COLUMNS else unfold(f"What the {len(rows)} columns hold", whole)
     return part("columns", "Columns", shown, note)
 
 

@@ -38,8 +38,8 @@ def show_layers(subject: Subject, seen: Any) -> Markup:
                 " ".join(remarks),
                 lambda: plots.plot_distillation(seen, ax=OFF_SCREEN),
             ),
-            "How well a linear classifier, fitted to a layer's activations, reads the target from them, and how like "
-            "the input they still are.",
+            "How well a linear classifier, fitted to a layer's activations, reads the target from them, and how "
+            "similar to the input they still are.",
             make_table("What each layer knows", rows_of_knowledge(seen)),
         ),
         show_representations(subject, seen),
@@ -52,7 +52,7 @@ def show_layers(subject: Subject, seen: Any) -> Markup:
                     "The norm of the loss's gradient at each layer.",
                     lambda: plots.plot_gradient_flow(seen, ax=OFF_SCREEN),
                 ),
-                "How large the loss's gradient is at each layer; if it falls or grows steeply with depth, the layers "
+                "How large the loss's gradient is at each layer; the factors are relative to the last layer. If it falls or grows steeply with depth, the layers "
                 "learn at very different speeds.",
                 make_table("How each layer learns", rows_of_learning(seen)),
             ),
@@ -95,8 +95,8 @@ def show_representations(subject: Subject, seen: Any) -> Markup | None:
                 "Linear CKA of each layer with each.",
                 lambda: plots.plot_similarity(seen, ax=OFF_SCREEN),
             ),
-            "How like the layers' representations are to each other (linear CKA); 1 is alike but for a rotation and a "
-            "factor.",
+            "How similar the layers' representations are to each other (linear CKA); 1 means identical up to rotation "
+            "and scale.",
         ),
     )
 
@@ -108,10 +108,10 @@ def show_way(subject: Subject, names: tuple[str, ...] | None) -> Markup | None:
     row = np.asarray(subject.x)[0]
     drawing = subject.drawings.plot(
         "One row on its way through the layers",
-        "The first row's picture, then what each layer makes of it.",
+        "The first row's image, then what each layer makes of it.",
         lambda: plots.plot_activations(subject.model, row, class_names=names, axes=OFF_SCREEN),
     )
-    return figure(drawing, "The first row on its way: its picture, then what each layer makes of it, a pixel a unit.")
+    return figure(drawing, "The first row on its way: its image, then what each layer makes of it, one pixel per unit.")
 
 
 def show_filters(subject: Subject) -> Markup | None:
@@ -121,11 +121,13 @@ def show_filters(subject: Subject) -> Markup | None:
         return None
     drawing = subject.drawings.plot(
         "What neurons of the first layer look for",
-        "The weights of neurons of the first dense layer as pictures.",
+        "The weights of neurons of the first dense layer as images.",
         lambda: plots.plot_filters(subject.model, shape=pictures.shape[1:], ax=OFF_SCREEN),
     )
     return figure(
-        drawing, "What each neuron of the first dense layer looks for: blue pixels add to its sum, orange take from it."
+        drawing,
+        "What each neuron of the first dense layer looks for: blue pixels add to its sum, orange ones subtract from it. "
+        "Much of what is seen is the random start, above all where pixels hardly ever change.",
     )
 
 

@@ -19,7 +19,7 @@ def write_network(subject: Subject) -> Section:
         [shorten(layer.name), type(layer).__name__, format_shapes(layer.result_shape), f"{layer.count_params():,}"]
         for layer in layers
     ]
-    numbers = table("The layers", ["layer", "kind", "what it gives", "parameters"], rows, texts=(0, 1, 2))
+    numbers = table("The layers", ["layer", "kind", "output shape", "parameters"], rows, texts=(0, 1, 2))
     boxes = boxes_of(model, shapes=True, dtypes=False, names=True)
     drawing = None
     if 0 < len(boxes) <= _MOST_BOXES:
@@ -31,7 +31,7 @@ def write_network(subject: Subject) -> Section:
             "div", subject.drawings.keep(draw(boxes, title, standalone=False), title, description), class_="network"
         )
     trained = sum(weight.size for weight in model.trainable_variables)
-    caption = "A box a layer, from what goes in to what comes out; None stands for any number of rows."
+    caption = "One box per layer, from input to output; None stands for any number of rows."
     losses = [loss.name for loss in model.objective.losses if loss is not None]
     return Section(
         "network",
@@ -41,7 +41,7 @@ def write_network(subject: Subject) -> Section:
             facts(
                 [
                     ("Parameters", f"{model.count_params():,}, of which {trained:,} are trained"),
-                    ("Loss", ", ".join(losses) or "one of its own"),
+                    ("Loss", ", ".join(losses) or "its own"),
                     ("Optimizer", type(model.optimizer).__name__),
                 ]
             ),

@@ -46,9 +46,9 @@ def write_origin(subject: Subject) -> Section:
     target = choose_target()
     pairs: list[tuple[str, Any]] = [
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
-        ("Processor", f"{processor_name()}, {target.name} of {target.vector_bits} bits"),
+        ("Processor", f"{processor_name()}, {target.name}, {target.vector_bits} bits wide"),
         ("System", f"{platform.system()} {platform.machine()}"),
-        ("Seed", f"{seeds.get_state()[0]}, of the process that wrote this" if seed is None else str(seed)),
+        ("Seed", f"{seeds.get_state()[0]}, of the process that wrote this report" if seed is None else str(seed)),
     ]
     config = None
     if subject.config:
@@ -56,14 +56,14 @@ def write_origin(subject: Subject) -> Section:
         config = unfold("The options of the run", element("pre", text[:_LONGEST_CONFIG]))
     return Section(
         "origin",
-        "How to make it again",
+        "How to reproduce it",
         join(
-            [paragraph("Type:"), element("pre", subject.command)] if subject.command else None,
+            [paragraph("Run:"), element("pre", subject.command)] if subject.command else None,
             facts(pairs),
             config,
             table(
                 "The arrays and their SHA-256",
-                ["array", "rows", "a row", "type", "SHA-256"],
+                ["array", "rows", "shape of a row", "type", "SHA-256"],
                 rows,
                 texts=(0, 2, 3, 4),
             ),

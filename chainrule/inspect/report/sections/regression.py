@@ -53,13 +53,13 @@ def show_metrics(subject: Subject, place: int) -> Markup:
     for name, truth, answers in columns:
         quality = judge_numbers(truth, answers)
         for metric, interval, meaning in (
-            ("R²", quality.explained, "the part of the variance that is explained: 0 is the mean, 1 is perfect"),
-            ("Mean absolute error", quality.absolute, "by so much a prediction is off"),
-            ("Root mean square error", quality.root_square, "the same, large errors counting more"),
+            ("R²", quality.explained, "the share of the variance that is explained: 0 is as good as the mean, 1 is perfect"),
+            ("Mean absolute error", quality.absolute, "how far a prediction is off on average"),
+            ("Root mean square error", quality.root_square, "the same, with large errors counting more"),
         ):
             label = metric if len(columns) == 1 else f"{name}: {metric}"
             rows.append([named(label, meaning), show_number(float(f"{interval.value:.4g}")), show_interval(interval)])
-    note = "The intervals come from rows drawn anew (bootstrap); they hold as far as the rows are a fair sample."
+    note = "The intervals come from resampling the rows (bootstrap); they hold as far as the rows are a fair sample."
     return join(
         table(subject.title(place, "All rows together"), ["metric", "value", "95 % interval"], rows),
         paragraph(note, kind="aside"),
@@ -79,14 +79,14 @@ def show_predictions(subject: Subject, judgement: Numbers) -> Markup:
         for name, column in zip(names[drawn], quantiles.T, strict=True)
     ]
     head = ["predicted − true", *(f"{share:.0%}" for share in _QUANTILES)]
-    numbers = table("So many rows lie below: quantiles of the errors", head, rows)
+    numbers = table("Quantiles of the errors: the share of the rows that lie below", head, rows)
     mean = float(residuals.mean())
     bias = (
-        f"The predictions are {show_number(abs(float(f'{mean:.3g}')))} too {'high' if mean > 0 else 'low'} in the mean."
+        f"The predictions are {show_number(abs(float(f'{mean:.3g}')))} too {'high' if mean > 0 else 'low'} on average."
     )
     scattered = subject.drawings.plot(
         "Predicted against true",
-        f"{len(truth):,} rows; points on the dashed line are predicted as they are. {bias}",
+        f"{len(truth):,} rows; points on the dashed line are predicted exactly. {bias}",
         lambda: plots.plot_predictions(truth[:, drawn], answers[:, drawn], names[drawn], ax=OFF_SCREEN),
     )
     half, most = f"{rows[0][3]} and {rows[0][5]}", f"{rows[0][2]} and {rows[0][6]}"
@@ -98,7 +98,7 @@ def show_predictions(subject: Subject, judgement: Numbers) -> Markup:
     return join(
         paragraph(bias),
         figure(scattered, "Predicted against true; on the dashed line both are equal.", None),
-        figure(counted, "How often predictions are off by how much; much to one side is a bias.", numbers),
+        figure(counted, "How often predictions are off, and by how much; errors mostly to one side are a bias.", numbers),
         note,
     )
 

@@ -18,7 +18,7 @@ def row_columns(subject: Subject) -> list[str]:
         return []
     if columns.shape[1] <= _FEW:
         return [subject.name_column(place) for place in range(columns.shape[1])]
-    return ["most unusual numbers"]
+    return ["most unusual values"]
 
 
 def describe_row(subject: Subject, row: int) -> list[str]:
@@ -33,7 +33,7 @@ def describe_row(subject: Subject, row: int) -> list[str]:
     off = np.divide(values - mean, spread, out=np.zeros_like(values), where=spread > 0)
     chosen = np.argsort(-np.abs(off), kind="stable")[:_UNUSUAL]
     return [
-        ", ".join(f"{subject.name_column(k)} = {show_number(float(values[k]))} ({off[k]:+.1f} spreads)" for k in chosen)
+        ", ".join(f"{subject.name_column(k)} = {show_number(float(values[k]))} ({off[k]:+.1f} standard deviations)" for k in chosen)
     ]
 
 

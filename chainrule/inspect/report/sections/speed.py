@@ -43,7 +43,7 @@ def show_profile(profile: Profile) -> Markup:
         ]
         rows.append((seconds, cells))
     ordered = [cells for _, cells in sorted(rows, key=lambda pair: -pair[0])]
-    head = ["part", "kernel", "a step", "of the step", "of the peak", "of its bound"]
+    head = ["part", "kernel", "time per step", "share of the step", "share of the peak", "share of its bound"]
     shown = table("The slowest kernels of a training step", head, ordered[:_SHOWN], texts=(0, 1))
     rest = ordered[_SHOWN:]
     crew = f"{profile.workers} worker{'s' if profile.workers > 1 else ''}"

@@ -80,7 +80,7 @@ def show_findings(subject: Subject) -> Markup:
         for finding in found.findings
     ]
     well = paragraph(
-        element("b", "Nothing found.", class_="well"), " No mistake in the network, its compilation or its data."
+        element("b", "No findings.", class_="well"), " No mistake was found in the network, its compilation or its data."
     )
     seen = f"{found.sampled:,} of {found.rows:,} rows were passed through the network." if found.sampled else None
     return join(
@@ -93,7 +93,7 @@ def show_findings(subject: Subject) -> Markup:
 
 def list_looks(what: str, names: Sequence[str]) -> Markup | None:
     """The kinds of mistakes that were looked for, or not."""
-    return unfold(f"{what}: {len(names)} kinds of mistakes", bullets(names)) if names else None
+    return unfold(f"{what}: {len(names)} kinds of mistake", bullets(names)) if names else None
 
 
 __all__ = ["write_doctor", "write_training"]
