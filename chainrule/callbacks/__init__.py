@@ -41,11 +41,6 @@ def __dir__() -> list[str]:
     return __all__
 
 
-
-def __dir__() -> list[str]:
-    return __all__
-
-
 __all__ = [
     "BackupAndRestore",
     "CSVLogger",

@@ -53,7 +53,6 @@ class Node:
     """
 
     __slots__ = ("primitive", "inputs", "params", "type", "number", "scope")
-    __array_ufunc__ = None  # so that `array + node` asks the node
     __hash__ = object.__hash__
 
     def __init__(

@@ -43,7 +43,6 @@ class Variable:
         np.float32(6.0)
     """
 
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
     def __init__(self, value: object, name: str = "variable", trainable: bool = True, dtype: object = None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from chainrule.errors import ChainruleError
@@ -14,6 +15,22 @@ def activation_of(layer: Any) -> str | None:
     if type(layer).__name__ == "Softmax":
         return "softmax"
     return getattr(getattr(layer, "activation", None), "__name__", None)
+
+
+def suggest_shape(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """What to do about samples of another shape than the model's Input.
+
+    Example:
+        >>> suggest_shape((783,), (784,))
+        'Input((784,)) is for samples of shape (784,): give x that shape, or write Input((783,))'
+        >>> suggest_shape((28, 28), (784,))
+        'x = x.reshape(-1, 784), or Input((28, 28)) with cr.layers.Flatten() behind it'
+    """
+    given, expected = tuple(map(int, given)), tuple(expected)
+    known = all(isinstance(size, int) for size in expected)
+    if known and len(given) > len(expected) == 1 and math.prod(given) == expected[0]:
+        return f"x = x.reshape(-1, {expected[0]}), or Input({given}) with cr.layers.Flatten() behind it"
+    return f"Input({expected}) is for samples of shape {expected}: give x that shape, or write Input({given})"
 
 
 def check_last_activation(loss: Any, layers: list[Any]) -> None:

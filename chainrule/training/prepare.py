@@ -108,26 +108,61 @@ def check_targets(name: str, y: np.ndarray, output: Output, loss: Any) -> np.nda
     rows = len(y)
     if isinstance(loss, SparseCategoricalCrossentropy):
         labels = y.reshape(rows, -1) if y.ndim == len(output.shape) + 1 and y.shape[-1] == 1 else y
+        check_axes(name, y, output)
         if labels.shape[1:] != output.shape[:-1] and labels.size != rows * int(np.prod(output.shape[:-1], dtype=int)):
             raise DataError(
                 "the labels do not fit the predictions",
                 where=name,
-                expected=f"one whole number a sample, as layer '{output.layer}' gives "
+                expected=f"one whole number per sample, as layer '{output.layer}' gives "
                 f"(batch, {format_shape(output.shape)[1:]}",
                 got=format_shape(y.shape),
-                fix="use CategoricalCrossentropy for targets with one number a class",
+                fix="use CategoricalCrossentropy for targets with one number per class",
             )
         counted = y if loss.ignore_class is None else y[y != loss.ignore_class]
         if counted.size:
             check_labels(name, counted, int(output.shape[-1]), output.layer)
         return np.ascontiguousarray(y.reshape(rows, *output.shape[:-1]), dtype=np.int32)
     if getattr(loss, "lines_up", True):
+        check_axes(name, y, output)
         blank = np.broadcast_to(np.float32(0), (1, *output.shape))
         try:
             line_up(loss.name, np.broadcast_to(np.float32(0), (1, *y.shape[1:])), blank)
         except ChainruleError as error:
-            raise error.located(f"{name}, layer '{output.layer}'") from None
+            raise DataError(
+                error.problem,
+                where=f"{name}, layer '{output.layer}': {error.where}",
+                expected=f"targets of shape {format_shape((rows, *output.shape))}",
+                got=format_shape(y.shape),
+                fix="for class numbers use loss='sparse_categorical_crossentropy'"
+                if are_class_numbers(y, output)
+                else error.fix,
+            ) from None
     return y
+
+
+def check_axes(name: str, y: np.ndarray, output: Output) -> None:
+    """Refuse one target a row, or one vector, where the output has more axes, as after a forgotten Flatten.
+
+    Raises:
+        DataError: which names the layer and its shape.
+    """
+    axes = len(output.shape)
+    if axes < 2 or y.ndim - 1 >= axes or y.size != len(y) and y.shape[1:] != output.shape[-1:]:
+        return
+    raise DataError(
+        f"layer '{output.layer}' gives (batch, {format_shape(output.shape)[1:]}: the input still has "
+        f"{'two' if axes == 2 else 'three' if axes == 3 else axes} axes",
+        where=name,
+        expected=f"predictions of shape (batch, {int(output.shape[-1])}) for such targets",
+        got=f"targets of shape {format_shape(y.shape)}",
+        fix="put cr.layers.Flatten() before the first Dense",
+    )
+
+
+def are_class_numbers(y: np.ndarray, output: Output) -> bool:
+    """Whether targets are whole numbers below the number of units, one a row."""
+    units = int(output.shape[-1]) if output.shape else 1
+    return bool(units > 1 and y.size == len(y) and y.min() >= 0 and y.max() < units and (y == np.rint(y)).all())
 
 
 def split_weights(what: str, weights: Any, names: list[str]) -> list[Any]:

@@ -23,8 +23,8 @@ _KNOWS = ("layer", "shape", "probe", "class\nseparation", "likeness\nto input", 
 _LEARNS = ("layer", "mean", "spread", "dead\nunits", "saturated\nunits", "relative\ngradient", "update /\nweight")
 _LEGEND = (
     "Probe: what a linear model on this layer alone gets right. Separation: the part of the spread that lies between "
-    "classes. Likeness: linear CKA. Relative gradient: its norm by that of the last layer. Update / weight: how far one "
-    "step moves the weights."
+    "classes. Likeness: linear CKA. Relative gradient: its norm by that of the last layer. Update / weight: how far "
+    "one step moves the weights."
 )
 
 
