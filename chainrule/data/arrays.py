@@ -63,7 +63,15 @@ def check_lengths(arrays: Sequence[tuple[str, np.ndarray]]) -> int:
     """The number of rows, which all must have."""
     lengths = {name: len(array) for name, array in arrays}
     if len(set(lengths.values())) > 1:
-        raise DataError("the arrays differ in length", where=" and ".join(lengths), expected="equal", got=lengths)
+        first, *others = lengths
+        told = [f"{first} has {lengths[first]:,} rows", *(f"{name} has {lengths[name]:,}" for name in others)]
+        raise DataError(
+            "the arrays differ in length",
+            where=" and ".join(lengths),
+            expected="as many rows in each",
+            got=", ".join(told),
+            fix=f"build {'both' if len(lengths) == 2 else 'all'} from the same rows",
+        )
     return next(iter(lengths.values()))
 
 

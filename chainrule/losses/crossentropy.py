@@ -143,7 +143,7 @@ def as_labels(name: str, y_true: Any, pred: Any, axis: int) -> Any:
             where=name,
             expected=f"one whole number a sample, shape {format_shape(wanted)}",
             got=format_shape(labels.shape),
-            fix="use CategoricalCrossentropy for targets with one number a class",
+            fix="use CategoricalCrossentropy for targets with one number per class",
         )
     return ops.cast(labels, "int32")
 

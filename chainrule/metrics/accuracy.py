@@ -162,7 +162,7 @@ def line_up_labels(where: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
             where=where,
             expected=f"one whole number a sample, shape {format_shape(pred.shape[:-1])}",
             got=format_shape(labels.shape),
-            fix="for targets with one number a class, use the metric without 'sparse' in its name",
+            fix="for targets with one number per class, use the metric without 'sparse' in its name",
         )
     return ops.cast(labels, "int32"), pred
 

@@ -30,6 +30,7 @@ from chainrule.models.summary import format_summary
 from chainrule.runtime.profile import Profile
 from chainrule.training import feed as feeds
 from chainrule.training import loop, predicting
+from chainrule.training.checks import suggest_shape
 from chainrule.training.history import History
 from chainrule.training.nests import Output, split
 from chainrule.training.objective import Objective
@@ -264,6 +265,7 @@ class Model(Layer):
                     where=f"x, layer '{followers[0] if followers else layer.name}'",
                     expected=("batch", *layer.shape),
                     got=leaf.shape,
+                    fix=suggest_shape(leaf.shape[1:], layer.shape),
                 )
 
     def require_built(self) -> None:

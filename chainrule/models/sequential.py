@@ -14,6 +14,7 @@ from chainrule.layers import InputLayer, Layer
 from chainrule.layers.core import input_layer_of
 from chainrule.models.model import Model
 from chainrule.models.network import Network, name_layer
+from chainrule.training.checks import suggest_shape
 from chainrule.training.nests import Output
 
 
@@ -112,6 +113,9 @@ class Sequential(Model):
                 where=f"x, layer '{self._stack[0].name}'",
                 expected=("batch", *(expected or ())),
                 got=[leaf.shape for leaf in leaves] if len(leaves) != 1 else leaves[0].shape,
+                fix="give one array for x"
+                if len(leaves) != 1
+                else suggest_shape(leaves[0].shape[1:], tuple(expected or ())),
             )
         if not self.built:
             self._build(tuple(leaves[0].shape[1:]))

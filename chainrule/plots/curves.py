@@ -16,6 +16,7 @@ from chainrule.errors import ChainruleError
 from chainrule.plots.style import add_legend, colour_of, ink, label_axes, new_axes, new_grid, plain, scatter
 
 _FEW = 12  # points, so few that each is marked
+_DASHES = ("-", "--", "-.", ":")  # beside colour a second sign of which curve is which
 
 # -- histories ----------------------------------------------------------------------------------------------------
 
@@ -233,7 +234,8 @@ def plot_fit(models: Any, x: Any, y: Any, fade: bool = False, ax: Any = None) ->
         values = predict_rows(model, grid[:, None], "plot_fit")
         share = 0.35 + 0.65 * (place + 1) / len(named) if fade else 1.0
         colour = colour_of(1 if fade else 1 + place)
-        axes.plot(grid, values, color=colour, alpha=share, linewidth=2, label=plain(label), zorder=3)
+        dashes = "-" if fade else _DASHES[place % len(_DASHES)]
+        axes.plot(grid, values, dashes, color=colour, alpha=share, linewidth=2, label=plain(label), zorder=3)
     label_axes(axes, x="x", y="y", grid=True)
     add_legend(axes)
     return axes

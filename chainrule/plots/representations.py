@@ -202,16 +202,16 @@ def plot_projections(microscope: Any, class_names: Sequence[Any] | None = None, 
     stages = microscope.stages
     across = min(len(stages), _ACROSS)
     down = -(-len(stages) // across)
-    grid = new_grid(len(stages), axes, across, (2.9 * across, 3.2 * down))
+    grid = new_grid(len(stages), axes, across, (2.2 * across, 2.7 * down))
     colours = None
     for one, stage in zip(grid, stages, strict=True):
         clear_frame(one)
         if stage.projection is not None:
             colours = _draw_points(one, stage.projection, microscope, class_names) or colours
-            one.margins(0.04)
-        one.set_title(plain(stage.name, limit=28), fontsize=11)
+            one.margins(0.1)
+        one.set_title(plain(stage.name, limit=24), fontsize=12)
         probe = "" if stage.probe is None else f"probe: {_format_score(stage.probe, microscope.measure)}"
-        one.set_xlabel(probe, fontsize=9)
+        one.set_xlabel(probe, fontsize=11)
     if colours is not None:
         add_scale(grid[-1], colours, "target")
     return grid
@@ -239,7 +239,7 @@ def _draw_points(axes: Any, points: np.ndarray, microscope: Any, class_names: Se
     if 0 < len(classes) <= _NAMED:
         for label, (x, y) in zip(classes, _spread(np.array(middles), np.ptp(points, axis=0)), strict=True):
             text = name_class(class_names, label)
-            axes.text(x, y, text, ha="center", va="center", color=ink(), fontsize=10, fontweight="bold", zorder=4)
+            axes.text(x, y, text, ha="center", va="center", color=ink(), fontsize=12, fontweight="bold", zorder=4)
     return None
 
 

@@ -162,6 +162,12 @@ def test_steps_fade_from_faint_to_strong():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "step 0", "step 1", "step 2"]
 
 
+def test_curves_differ_in_colour_and_in_dashes():
+    lines = {f"step {number}": lambda x, number=number: number * x for number in range(3)}
+    axes = plot_fit(lines, [0, 1, 2], [0, 2, 4], ax=OFF_SCREEN)
+    assert len({line.get_color() for line in axes.lines}) == len({line.get_linestyle() for line in axes.lines}) == 3
+
+
 def test_a_plane_is_seen_with_points_before_and_behind_it():
     x = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     y = np.array([0.5, 1.0, 2.0, 2.5])  # above, on, on, below x₁ + 2 x₂

@@ -79,7 +79,7 @@ def test_gradient_flow_is_the_norm_and_its_share(microscope):
     axes = plots.plot_gradient_flow(microscope, ax="off screen")
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [stage.gradient_norm for stage in microscope.stages[1:]])
     assert axes.get_yscale() == "log"
-    assert words(axes) == [f"{100 * microscope['first'].gradient_share:.3g} %", "100 %"]
+    assert words(axes) == [f"{microscope['first'].gradient_share:.3g} ×", "1 ×"]
 
 
 def test_similarity_has_a_cell_for_each_two(microscope):

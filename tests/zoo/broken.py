@@ -433,7 +433,80 @@ def a_weight_that_is_no_number() -> Made:
     return model, x, y
 
 
+# -- what beginners do ------------------------------------------------------------------------------------
+
+
+def flatten_forgotten() -> Made:
+    cr.set_random_seed(0)
+    x, y = digits()
+    model = cr.Sequential([cr.Input((28, 28), dtype="uint8"), layers.Rescaling(1 / 255), layers.Dense(10, "softmax")])
+    return compiled(model, "adam", "sparse_categorical_crossentropy"), x, y
+
+
+def distances_of_class_numbers() -> Made:
+    x = table()
+    return compiled(tabular(x, outputs=3), "adam", "mse"), x, classes_of(x)
+
+
+def rows_of_unequal_length() -> Made:
+    x = table()
+    model, _, y = classifier(x, classes_of(x))
+    return model, x, y[:-1]
+
+
+def one_column_short() -> Made:
+    x = table()
+    model, _, y = classifier(x, classes_of(x))
+    return model, x[:, :-1], y
+
+
+def ended(*end: Any, outputs: int = 3) -> Made:
+    """A network for three classes with some layers at its end."""
+    cr.set_random_seed(0)
+    x = table()
+    model = cr.Sequential([cr.Input((8,)), layers.Dense(16, "relu"), *end])
+    return compiled(model, "adam", "sparse_categorical_crossentropy"), x, classes_of(x, outputs)
+
+
+def dropout_at_the_end() -> Made:
+    return ended(layers.Dense(3, "softmax"), layers.Dropout(0.5, name="dropped"))
+
+
+def relu_before_softmax() -> Made:
+    return ended(layers.Dense(3, "relu", name="cut"), layers.Softmax())
+
+
+def dropout_of_nearly_all() -> Made:
+    return ended(layers.Dropout(0.9, name="dropped"), layers.Dense(3, "softmax"))
+
+
+def ten_classes_through_one_unit() -> Made:
+    return ended(layers.Dense(1, "relu", name="narrow"), layers.Dense(10, "softmax"), outputs=10)
+
+
+def rows_three_times_over() -> Made:
+    x = table(100)
+    return classifier(np.tile(x, (3, 1)), np.tile(classes_of(x), 3))
+
+
+def accuracy_of_a_rare_class() -> Made:
+    x = table(1000)
+    y = (np.argsort(np.argsort(x @ generator(1).standard_normal(8))) >= 950).astype(int)
+    model = tabular(x, end="sigmoid")
+    return compiled(model, "adam", "binary_crossentropy", metrics=["accuracy"]), x, y
+
+
 BROKEN = (
+    Broken(flatten_forgotten, "targets-do-not-fit", "y"),
+    Broken(distances_of_class_numbers, "targets-do-not-fit", "y, layer 'last': mean_squared_error"),
+    Broken(rows_of_unequal_length, "refused", "x and y"),
+    Broken(one_column_short, "inputs-do-not-fit", "x, layer 'first'"),
+    Broken(dropout_at_the_end, "dropout-at-the-end", "layer 'dropped'"),
+    Broken(relu_before_softmax, "cut-off-logits", "layer 'cut'"),
+    Broken(dropout_of_nearly_all, "large-dropout", "layer 'dropped'"),
+    Broken(ten_classes_through_one_unit, "narrow-layer", "layer 'narrow'"),
+    Broken(rows_three_times_over, "repeated-rows", "x and y"),
+    Broken(accuracy_of_a_rare_class, "lopsided-classes", "y"),
     Broken(a_weight_that_is_no_number, "weights-not-finite", "layer 'last'"),
     Broken(not_finite, "not-finite", "x[17, 2]"),
     Broken(labels_from_one, "labels-out-of-range", "y"),

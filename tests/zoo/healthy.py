@@ -323,7 +323,23 @@ def sorted_flowers() -> Made:
     return classifier(x[order], y[order])
 
 
+def coins_that_repeat() -> Made:
+    """Rows of few numbers, of which most stand there often."""
+    x = generator().integers(0, 2, (400, 6)).astype("float32")
+    y = (x @ generator(1).standard_normal(6) + 0.3 * generator(2).standard_normal(400) > 0).astype(int)
+    return compiled(tabular(x, end="sigmoid"), "adam", "binary_crossentropy", metrics=["accuracy"]), x, y
+
+
+def one_hot_letters() -> Made:
+    """Two letters as one-hot columns, of which there are few pairs."""
+    letters = generator().integers(0, 12, (500, 2))
+    x = np.eye(12, dtype="float32")[letters].reshape(500, 24)
+    return classifier(x, (letters.sum(axis=1) + generator(2).integers(0, 2, 500)) % 3)
+
+
 HEALTHY = (
+    Healthy(coins_that_repeat, 5),
+    Healthy(one_hot_letters),
     Healthy(real_digits, 1),
     Healthy(flat_digits, 3),
     Healthy(standardized_digits),

@@ -17,7 +17,7 @@ from chainrule.inspect.doctor.findings import SEVERITIES, Diagnosis, Finding
 from chainrule.inspect.doctor.rules import RULES
 from chainrule.training.feed import is_iterable_of_batches
 
-REFUSED = "as fit would not begin"
+REFUSED = "until what fit refuses is fixed"
 NO_LOSS = "as the model has no loss of compile's"
 
 
@@ -52,8 +52,8 @@ def diagnose(model: Any, x: Any, y: Any, validation_data: Any = None) -> Diagnos
         >>> model.compile("adam", "binary_crossentropy")
         >>> for finding in diagnose(model, x, (x[:, 0] * x[:, 1] > 0).astype("float32")):
         ...     print(finding)
-        error: layer 'dense_1': binary_crossentropy is for probabilities, and these are
-          none
+        error: layer 'dense_1': binary_crossentropy is for probabilities, and the
+          predictions are not
           seen  activation 'linear', loss binary_crossentropy; predictions from -2.13 to
                 3.24
           fix   activation='sigmoid', or from_logits=True in the loss
@@ -70,15 +70,16 @@ def diagnose(model: Any, x: Any, y: Any, validation_data: Any = None) -> Diagnos
     examination = examine(model, x, y, validation_data)
     findings: list[Finding] = []
     checked: list[str] = []
-    unchecked: list[tuple[str, str]] = []
+    unchecked: list[str] = []
     for rule in RULES:
         explained = sorted({finding.rule for finding in findings} & set(rule.unless))
         if rule.needs_validation and examination.validation is None:
             continue
         if rule.needs_pass and examination.passage is None:
-            unchecked.append((rule.looks_at, REFUSED if examination.refusals else NO_LOSS))
+            unchecked.append(f"{rule.looks_at}, {REFUSED if examination.refusals else NO_LOSS}")
         elif explained:
-            unchecked.append((rule.looks_at, f"before {' and '.join(explained)} is mended"))
+            are = "is" if len(explained) == 1 else "are"
+            unchecked.append(f"{rule.looks_at}, until {' and '.join(explained)} {are} fixed")
         else:
             findings.extend(rule.check(examination))
             checked.append(rule.looks_at)

@@ -56,21 +56,21 @@ class Diagnosis:
     Args:
         findings: see `Finding`.
         rows, sampled: how many rows there are, and how many of them were passed through the network.
-        checked: what was looked at.
-        unchecked: what was not, each with the reason.
+        checked: the kinds of mistakes that were looked for.
+        unchecked: those that were not, each with the reason.
 
     Example:
         >>> print(Diagnosis((), 100, 100, ("the range of labels", "the learning rate"), ()))
         nothing found
           100 of 100 rows passed through the network
-          looked at: the range of labels, the learning rate
+          2 kinds of mistakes were looked for (diagnosis.checked lists them)
     """
 
     findings: tuple[Finding, ...]
     rows: int
     sampled: int
     checked: tuple[str, ...]
-    unchecked: tuple[tuple[str, str], ...]
+    unchecked: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -90,15 +90,22 @@ class Diagnosis:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was looked at where nothing was found, and what was not looked at."""
+        """How many kinds of mistakes were looked for, where nothing was found, and how many were not."""
         lines = []
         if self.sampled:
             lines.append(f"{self.sampled:,} of {self.rows:,} rows passed through the network")
         if self.checked and not self.findings:
-            lines.append(f"looked at: {', '.join(self.checked)}")
-        for reason in dict.fromkeys(reason for _, reason in self.unchecked):
-            parts = [part for part, its_reason in self.unchecked if its_reason == reason]
-            lines.append(f"not looked at, {reason}: {', '.join(parts)}")
+            count = len(self.checked)
+            kinds = "1 kind of mistake was" if count == 1 else f"{count} kinds of mistakes were"
+            lines.append(f"{kinds} looked for (diagnosis.checked lists them)")
+        waiting = sum(text.endswith(" fixed") for text in self.unchecked)
+        if waiting:
+            checks = "1 further check waits" if waiting == 1 else f"{waiting} further checks wait"
+            these = "this is" if len(self.findings) == 1 else "these are"
+            lines.append(f"{checks} until {these} fixed (diagnosis.unchecked lists them)")
+        if len(self.unchecked) > waiting:
+            count = len(self.unchecked) - waiting
+            lines.append(f"{count} checks were not possible (diagnosis.unchecked gives the reason)")
         return tuple(lines)
 
     def __str__(self) -> str:
@@ -115,12 +122,19 @@ class Diagnosis:
             for finding in self
         )
         remarks = "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
-        return f"<section><p>{html.escape(self.headline)}</p><ul>{items}</ul>{remarks}</section>"
+        looks = list_html("looked for", self.checked) + list_html("not looked for", self.unchecked)
+        return f"<section><p>{html.escape(self.headline)}</p><ul>{items}</ul>{remarks}{looks}</section>"
 
 
 def describe_html(label: str, text: str) -> str:
     """A term and its description; nothing where there is none."""
     return f"<dt>{label}</dt><dd>{html.escape(text)}</dd>" if text else ""
+
+
+def list_html(label: str, texts: tuple[str, ...]) -> str:
+    """A folded list; nothing where there is nothing in it."""
+    items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
+    return f"<details><summary>{label}: {len(texts)}</summary><ul>{items}</ul></details>" if texts else ""
 
 
 def wrap(text: str, first: str, rest: str) -> str:

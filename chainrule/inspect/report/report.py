@@ -136,7 +136,8 @@ def make_report(
         drawings=Drawings(),
     )
     shown = shorten(title if title is not None else f"The network {model.name}", 120)
-    foot = f"Written by chainrule {__version__} on {datetime.now():%d %B %Y at %H:%M}. This file loads nothing from outside."
+    written = f"Written by chainrule {__version__} on {datetime.now():%d %B %Y at %H:%M}."
+    foot = f"{written} This file loads nothing from outside."
     return Report(shown, write_page(shown, write_lead(subject), write_sections(subject), element("p", foot)))
 
 

@@ -21,7 +21,7 @@ from chainrule.graph.ir import Node, reachable
 from chainrule.inspect.doctor.examination import ONE_OF_TWO, Examination, Passage
 from chainrule.inspect.doctor.findings import Finding
 from chainrule.inspect.doctor.rules.endings import ONE_OF_SEVERAL
-from chainrule.inspect.doctor.rules.rule import percent
+from chainrule.inspect.doctor.rules.rule import count, percent
 from chainrule.inspect.doctor.structure import nodes_of, plain
 from chainrule.layers import Embedding
 
@@ -145,7 +145,7 @@ def describe_gains(
         where=f"layer '{stations[place].name}'",
         problem=f"{'too little' if fades else 'too much'} comes through the {depth} layers before it with these "
         "initial weights",
-        evidence=f"{'; '.join(told)}: about {rate:.2g} times a layer",
+        evidence=f"{'; '.join(told)}: about {rate:.2g} times per layer",
         fix="kernel_initializer='he_normal' with relu in place of sigmoid, 'lecun_normal' with selu, or "
         "'glorot_uniform' with tanh; or BatchNormalization between the layers, or sums past them: x + layer(x)",
     )
@@ -168,7 +168,7 @@ def find_equal_units(examination: Examination) -> Iterator[Finding]:
                 rule="equal-units",
                 severity="error",
                 where=f"layer '{seen.name}'",
-                problem="its units are all equal and learn the same, so that they stay one unit for ever",
+                problem="its units are all equal and learn the same, so that they stay a single unit for ever",
                 evidence=f"the {kernel.shape[1]} columns of '{kernel.name}' are "
                 + ("all zero" if zero else "equal")
                 + (", and no gradient reaches them" if not gradient.any() else ", and so are those of its gradient"),
@@ -203,7 +203,7 @@ def find_dead_units(examination: Examination) -> Iterator[Finding]:
                     severity="error" if dead == 1 else "warning",
                     where=f"layer '{seen.name}'",
                     problem="its units give 0 for every row, and a relu at 0 has no gradient to get away from there",
-                    evidence=f"{percent(dead)} of {units.shape[1]} units, in {len(seen.output):,} rows",
+                    evidence=f"{percent(dead)} of {count(units.shape[1], 'unit')}, in {len(seen.output):,} rows",
                     fix="bias_initializer='zeros' and kernel_initializer='he_normal'; inputs around 0; or 'leaky_relu'",
                 )
         elif activation in ("sigmoid", "tanh"):
@@ -215,7 +215,7 @@ def find_dead_units(examination: Examination) -> Iterator[Finding]:
                     rule="saturated-units",
                     severity="warning",
                     where=f"layer '{seen.name}'",
-                    problem=f"its {activation} stands at its ends, where it has next to no slope",
+                    problem=f"its {activation} is saturated, where it has next to no slope",
                     evidence=f"{percent(ended)} of its results are within 1 % of {low:g} or {high:g}",
                     fix="smaller initial weights, such as kernel_initializer='glorot_uniform', or inputs around 0",
                 )
@@ -233,7 +233,7 @@ def find_no_gradient(examination: Examination) -> Iterator[Finding]:
             where=f"model '{examination.model.name}'",
             problem="the loss has no slope for any weight, so that nothing is learned",
             evidence=f"loss {passage.seen.loss:.4g}, all gradients exactly 0",
-            fix="look for units at their ends, and for probabilities that are exactly 0 or 1: take logits out of the "
+            fix="look for saturated units, and for probabilities that are exactly 0 or 1: take logits out of the "
             "last layer, and from_logits=True",
         )
 
@@ -257,7 +257,7 @@ def find_bad_first_guess(examination: Examination) -> Iterator[Finding]:
                 rule="large-first-loss",
                 severity="warning" if first > VERY_FAR * guess else "note",
                 where=passage.maker_name(node),
-                problem="the network begins sure of itself, and wrong: much of the training will go into undoing that",
+                problem="the network starts out confident and wrong; much of the training will go into undoing that",
                 evidence=f"the first loss is {first:.3g}; equal guesses for {classes} classes cost {guess:.3g}",
                 fix="smaller initial weights in this layer: kernel_initializer='glorot_uniform', "
                 "bias_initializer='zeros'",

@@ -11,6 +11,7 @@ from chainrule.graph.ir import Node, reachable
 from chainrule.graph.variable import Variable
 from chainrule.inspect.doctor.examination import Examination, Passage
 from chainrule.inspect.doctor.findings import Finding
+from chainrule.inspect.doctor.rules.rule import count
 from chainrule.inspect.doctor.structure import is_weighted_sum, maker_of, nodes_of, plain
 from chainrule.layers import BatchNormalization, Dense, Dropout, Flatten, Identity, Reshape
 from chainrule.layers.layer import Result, inner_layers
@@ -46,7 +47,7 @@ def find_bad_weights(examination: Examination) -> Iterator[Finding]:
                 where=owner_of(weight, model),
                 problem="a weight is NaN or infinite, and so is all that is computed with it",
                 evidence=f"'{weight.name}': {bad:,} of {weight.size:,} numbers",
-                fix="make the model anew, or load the weights of before; then train with a lower learning rate",
+                fix="build the model again, or load earlier weights; then train with a lower learning rate",
             )
 
 
@@ -112,8 +113,9 @@ def find_linear_pairs(examination: Examination) -> Iterator[Finding]:
             rule="linear-pair",
             severity="warning",
             where=f"layer '{seen.name}'",
-            problem=f"it and {name} are one: a weighted sum of weighted sums is a weighted sum",
-            evidence=f"{name} has {before.units} units and no activation, from {outer[0]} inputs to {outer[1]} units",
+            problem=f"together with {name} it is a single linear layer",
+            evidence=f"{name} has {count(before.units, 'unit')} and no activation, from {count(outer[0], 'input')} to "
+            f"{count(outer[1], 'unit')}",
             fix=f"give {name} an activation, such as 'relu', or leave it out",
         )
 

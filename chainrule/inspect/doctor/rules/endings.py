@@ -112,7 +112,7 @@ def find_lone_softmax(examination: Examination) -> Iterator[Finding]:
                     where=passage.name_of(node),
                     problem="the softmax of one number is 1, whatever the number is",
                     evidence=f"its result has the shape (batch, {', '.join(map(str, node.shape[1:]))})",
-                    fix="activation='sigmoid' for two classes, or a unit a class",
+                    fix="activation='sigmoid' for two classes, or one unit per class",
                 )
 
 
@@ -154,25 +154,25 @@ def judge_ending(target: Target, last: str | None, low: float, high: float) -> I
         if outside or (last in REACH and last not in _IN_BETWEEN) or last in ("linear", "log_softmax"):
             yield (
                 "error",
-                f"{loss.name} is for probabilities, and these are none",
+                f"{loss.name} is for probabilities, and the predictions are not",
                 f"activation='{right}'" + (", or from_logits=True in the loss" if hasattr(loss, "from_logits") else ""),
             )
         elif right == "softmax" and last in ("sigmoid", "hard_sigmoid"):
             yield (
                 "warning",
-                f"{loss.name} is for probabilities that add up to 1, and each of these stands for itself",
+                f"{loss.name} is for probabilities that add up to 1, and each of these stands on its own",
                 "activation='softmax'; for several classes at once, binary_crossentropy",
             )
         elif right == "sigmoid" and last == "softmax" and units > 1:
             yield (
                 "warning",
-                f"{loss.name} is for probabilities that stand each for itself, and these add up to 1",
+                f"{loss.name} is for probabilities that each stand on their own, and these add up to 1",
                 "categorical_crossentropy; for several classes at once, activation='sigmoid'",
             )
     elif from_logits and last in ("relu", "relu6", "softplus", "exponential"):
         yield (
             "warning",
-            "logits below 0 cannot be given, so that no probability of it falls below that of a 0",
+            "the activation cuts off logits below 0, so that no class can be ruled out",
             "leave the activation of the last layer out",
         )
     if isinstance(loss, Poisson) and (last == "linear" or low < 0):
@@ -212,9 +212,9 @@ def describe_reach(low: float, high: float) -> str:
 
     Example:
         >>> describe_reach(0.0, math.inf), describe_reach(-1.0, 1.0)
-        ('above 0', 'from -1 to 1')
+        ('from 0 upwards', 'from -1 to 1')
     """
-    return f"above {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+    return f"from {low:g} upwards" if math.isinf(high) else f"from {low:g} to {high:g}"
 
 
 def find_accuracy_of_numbers(examination: Examination) -> Iterator[Finding]:
@@ -235,7 +235,7 @@ def find_accuracy_of_numbers(examination: Examination) -> Iterator[Finding]:
                 rule="loss-does-not-fit",
                 severity="warning",
                 where=passage.maker_name(node),
-                problem="accuracy counts hits, and the loss measures distances of numbers",
+                problem="accuracy counts hits, but the loss measures distances between numbers",
                 evidence=f"loss {target.loss.name}, {len(values)} different targets in the first 1,000",
                 fix=suggest_kind(values),
             )
@@ -245,7 +245,7 @@ def suggest_kind(values: np.ndarray) -> str:
     """What was meant, from the kind of numbers that the targets are."""
     if len(values) <= 100 and (values == np.rint(values)).all():
         return (
-            "for classes, sparse_categorical_crossentropy and a softmax with a unit a class; for numbers, "
+            "for classes, sparse_categorical_crossentropy and a softmax with one unit per class; for numbers, "
             "metrics=['mae']"
         )
     return "metrics=['mae']"

@@ -10,6 +10,7 @@ from chainrule.errors import DataError
 from chainrule.graph.ir import INPUT
 from chainrule.inspect.doctor.examination import ONE_OF_TWO, Examination, Target
 from chainrule.inspect.doctor.findings import Finding
+from chainrule.inspect.doctor.rules.endings import HITS
 from chainrule.inspect.doctor.rules.refusals import as_finding
 from chainrule.inspect.doctor.rules.rule import percent
 from chainrule.inspect.doctor.structure import plain
@@ -31,6 +32,9 @@ FEWEST_OF_CLASS = 10
 MOSTLY_ONE = 0.99
 """The part of one class from which accuracy says nothing: guessing it is right in 99 of 100 rows."""
 
+MOSTLY_ONE_OF_ACCURACY = 0.9
+"""The same where accuracy is among the metrics, which then begins at nine tenths."""
+
 
 def find_labels_out_of_range(examination: Examination) -> Iterator[Finding]:
     """Targets that are no probabilities, no counts, or no distributions, where the loss takes them for such."""
@@ -45,7 +49,7 @@ def find_labels_out_of_range(examination: Examination) -> Iterator[Finding]:
                 problem=f"{target.loss.name} is for targets from 0 to 1",
                 evidence=evidence,
                 fix="make them 0 and 1, as (y > 0); for the numbers of several classes, take "
-                "sparse_categorical_crossentropy and a unit a class",
+                "sparse_categorical_crossentropy and one unit per class",
             )
         if isinstance(target.loss, Poisson | PoissonNLL) and low < 0:
             yield Finding(
@@ -70,7 +74,7 @@ def find_no_distribution(target: Target) -> Iterator[Finding]:
             rule="labels-out-of-range",
             severity="error" if target.values.min() < 0 else "warning",
             where=target.name,
-            problem=f"{target.loss.name} is for one class a row, so that a row adds up to 1",
+            problem=f"{target.loss.name} is for one class per row, so that a row adds up to 1",
             evidence=f"{percent(wrong)} of the rows do not; their sums are from {totals.min():g} to {totals.max():g}",
             fix="for several classes at once, take activation='sigmoid' and binary_crossentropy"
             if several
@@ -113,6 +117,10 @@ def find_lone_target(examination: Examination) -> Iterator[Finding]:
 
 def find_lopsided_classes(examination: Examination) -> Iterator[Finding]:
     """Classes that are missing, or nearly all there is."""
+    if not examination.targets:
+        return
+    objective = examination.model.objective
+    counted = {objective.outputs[place].name for place, _, metric in objective.metrics if isinstance(metric, HITS)}
     for target in examination.targets:
         labels = target.labels
         if labels is None or len(labels) < FEWEST_ROWS:
@@ -134,14 +142,15 @@ def find_lopsided_classes(examination: Examination) -> Iterator[Finding]:
                 f"of {classes} in layer '{target.output.layer}'",
                 fix="number the classes from 0: y - 1" if from_one else "give the last layer as many units as classes",
             )
-        if counts.max() > MOSTLY_ONE * counts.sum():
+        largest = float(counts.max() / counts.sum())
+        if largest > (MOSTLY_ONE_OF_ACCURACY if target.output.name in counted else MOSTLY_ONE):
             yield Finding(
                 rule="lopsided-classes",
                 severity="note",
                 where=target.name,
-                problem="nearly all rows are of one class, so that accuracy says little",
-                evidence=f"class {int(np.argmax(counts))} is {percent(counts.max() / counts.sum())} of the rows",
-                fix="look at precision and recall, or weigh the others: fit(class_weight=…)",
+                problem="nearly all rows belong to one class, so that accuracy says little",
+                evidence=f"always saying {int(np.argmax(counts))} is right for {percent(largest)} of the rows",
+                fix="look at precision and recall as well, or weight the other classes: fit(class_weight=…)",
             )
 
 

@@ -18,14 +18,16 @@ RULES_OF_REFUSALS = {
     "a softmax of a softmax": "double-softmax",
     "there is one class only, so that nothing can be learned": "loss-does-not-fit",
     "the data do not fit the model": "inputs-do-not-fit",
+    "the input still has": "targets-do-not-fit",
 }
-"""What `fit` says of a mistake, and the rule that it breaks; of all else the rule is ``refused``."""
+"""Words in what `fit` says of a mistake, and the rule that it breaks; of all else the rule is ``refused``."""
 
 
 def find_refused(examination: Examination) -> Iterator[Finding]:
     """What `fit` would refuse, in its own words."""
     for error in examination.refusals:
-        yield as_finding(RULES_OF_REFUSALS.get(error.problem, "refused"), error)
+        rules = [rule for words, rule in RULES_OF_REFUSALS.items() if words in error.problem]
+        yield as_finding(rules[0] if rules else "refused", error)
 
 
 def as_finding(rule: str, error: ChainruleError) -> Finding:

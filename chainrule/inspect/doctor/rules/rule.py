@@ -49,6 +49,16 @@ def list_places(name: str, places: list[int], shape: tuple[int, ...] = (), shown
     return f"{name}, column{'s' if len(places) > 1 else ''} {numbers}{rest}"
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> count(1, "unit"), count(16, "unit")
+        ('1 unit', '16 units')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(part: float) -> str:
     """A part of 1 as per cent.
 

@@ -45,7 +45,7 @@ def describe_network(subject: Subject) -> str:
     outcomes = [describe_outcome(judgement) for judgement in subject.judgements] or ["gives numbers"]
     layers = len(model.layers)
     return (
-        f"From {given} the network “{shorten(model.name)}” {' and '.join(outcomes)}. "
+        f"The network “{shorten(model.name)}” takes {given} and {' and '.join(outcomes)}. "
         f"It has {layers} layer{'s' if layers != 1 else ''} and {model.count_params():,} parameters."
     )
 

@@ -124,7 +124,9 @@ def show_confusions(subject: Subject, judgement: Classes, confusions: np.ndarray
         for true, said in pairs
     ]
     listed = (
-        table("The most common confusions", ["true class", "taken for", "rows", "share of its class"], rows, texts=(0, 1))
+        table(
+            "The most common confusions", ["true class", "taken for", "rows", "share of its class"], rows, texts=(0, 1)
+        )
         if rows
         else None
     )
@@ -233,13 +235,11 @@ def show_calibration(subject: Subject, truth: np.ndarray, probabilities: np.ndar
         f"Expected calibration error {show_share(found.error, 2)}. {verdict}.",
         lambda: plots.plot_calibration(truth, probabilities, ax=OFF_SCREEN),
     )
-    caption = (
-        "How often an answer is right, by how sure the network is of it. On the line the two agree."
-    )
+    caption = "How often an answer is right, by how sure the network is of it. On the line the two agree."
     return join(
         paragraph(
-            f"{verdict}: on average its confidence and its accuracy differ by {100 * found.error:.2f} percentage points "
-            "(expected calibration error)."
+            f"{verdict}: on average its confidence and its accuracy differ by {100 * found.error:.2f} percentage "
+            "points (expected calibration error)."
         ),
         figure(drawing, caption, numbers),
     )

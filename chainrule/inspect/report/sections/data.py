@@ -91,7 +91,9 @@ def tabulate_numbers(judgement: Numbers) -> Markup:
         for name, column in zip(judgement.names, quantiles.T, strict=False)
     ]
     return table(
-        "How the targets are distributed", ["target", "smallest", "lower quartile", "median", "upper quartile", "largest"], rows
+        "How the targets are distributed",
+        ["target", "smallest", "lower quartile", "median", "upper quartile", "largest"],
+        rows,
     )
 
 
@@ -109,7 +111,9 @@ def show_columns(subject: Subject) -> Markup | None:
         ]
         for place, column in enumerate(wide.T)
     ]
-    whole = table("Columns of x", ["column", "smallest", "mean", "largest", "standard deviation", "distinct values"], rows)
+    whole = table(
+        "Columns of x", ["column", "smallest", "mean", "largest", "standard deviation", "distinct values"], rows
+    )
     left = columns.shape[1] - len(rows)
     note = paragraph(f"{left:,} more columns are left out.", kind="aside") if left else None
     shown = whole if len(rows) <= _FEW_COLUMNS else unfold(f"What the {len(rows)} columns hold", whole)

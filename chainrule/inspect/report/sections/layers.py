@@ -52,8 +52,8 @@ def show_layers(subject: Subject, seen: Any) -> Markup:
                     "The norm of the loss's gradient at each layer.",
                     lambda: plots.plot_gradient_flow(seen, ax=OFF_SCREEN),
                 ),
-                "How large the loss's gradient is at each layer; the factors are relative to the last layer. If it falls or grows steeply with depth, the layers "
-                "learn at very different speeds.",
+                "How large the loss's gradient is at each layer; the factors are relative to the last layer. If it "
+                "falls or grows steeply with depth, the layers learn at very different speeds.",
                 make_table("How each layer learns", rows_of_learning(seen)),
             ),
             figure(
@@ -126,8 +126,8 @@ def show_filters(subject: Subject) -> Markup | None:
     )
     return figure(
         drawing,
-        "What each neuron of the first dense layer looks for: blue pixels add to its sum, orange ones subtract from it. "
-        "Much of what is seen is the random start, above all where pixels hardly ever change.",
+        "What each neuron of the first dense layer looks for: blue pixels add to its sum, orange ones subtract from "
+        "it. Much of what is seen is the random start, above all where pixels hardly ever change.",
     )
 
 

@@ -53,7 +53,11 @@ def show_metrics(subject: Subject, place: int) -> Markup:
     for name, truth, answers in columns:
         quality = judge_numbers(truth, answers)
         for metric, interval, meaning in (
-            ("R²", quality.explained, "the share of the variance that is explained: 0 is as good as the mean, 1 is perfect"),
+            (
+                "R²",
+                quality.explained,
+                "the share of the variance that is explained: 0 is as good as the mean, 1 is perfect",
+            ),
             ("Mean absolute error", quality.absolute, "how far a prediction is off on average"),
             ("Root mean square error", quality.root_square, "the same, with large errors counting more"),
         ):
@@ -98,7 +102,9 @@ def show_predictions(subject: Subject, judgement: Numbers) -> Markup:
     return join(
         paragraph(bias),
         figure(scattered, "Predicted against true; on the dashed line both are equal.", None),
-        figure(counted, "How often predictions are off, and by how much; errors mostly to one side are a bias.", numbers),
+        figure(
+            counted, "How often predictions are off, and by how much; errors mostly to one side are a bias.", numbers
+        ),
         note,
     )
 

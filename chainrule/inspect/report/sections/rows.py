@@ -33,7 +33,10 @@ def describe_row(subject: Subject, row: int) -> list[str]:
     off = np.divide(values - mean, spread, out=np.zeros_like(values), where=spread > 0)
     chosen = np.argsort(-np.abs(off), kind="stable")[:_UNUSUAL]
     return [
-        ", ".join(f"{subject.name_column(k)} = {show_number(float(values[k]))} ({off[k]:+.1f} standard deviations)" for k in chosen)
+        ", ".join(
+            f"{subject.name_column(k)} = {show_number(float(values[k]))} ({off[k]:+.1f} standard deviations)"
+            for k in chosen
+        )
     ]
 
 

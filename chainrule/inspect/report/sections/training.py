@@ -80,7 +80,8 @@ def show_findings(subject: Subject) -> Markup:
         for finding in found.findings
     ]
     well = paragraph(
-        element("b", "No findings.", class_="well"), " No mistake was found in the network, its compilation or its data."
+        element("b", "No findings.", class_="well"),
+        " No mistake was found in the network, its compilation or its data.",
     )
     seen = f"{found.sampled:,} of {found.rows:,} rows were passed through the network." if found.sampled else None
     return join(
