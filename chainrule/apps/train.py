@@ -208,5 +208,6 @@ def summarize(report: dict[str, Any]) -> str:
         f"time       {report['seconds']:.1f} s in all, {report['seconds_per_epoch']:.2f} s an epoch\n"
         f"run        {run}\n"
         f"next       {command} predict {run} mnist:0\n"
-        f"           {command} show kernels {run}"
+        f"           {command} inspect layers {run}\n"
+        f"           {command} report {run}"
     )
