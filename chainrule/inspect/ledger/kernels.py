@@ -7,6 +7,7 @@ were fused into it. Nothing runs, and no machine code is loaded.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,9 @@ class KernelView:
         return next((line for line in self.nest.splitlines() if line.startswith("schedule ")), "")
 
     def __str__(self) -> str:
-        return f"{self.describe()}\n\n{self.nest}\n\n{self.llvm}"
+        lines = textwrap.wrap(self.describe(), 80, subsequent_indent="    ")
+        lines.append(f"    LLVM text of {self.llvm.count(chr(10)) + 1} lines in .llvm")
+        return "\n".join([*lines, "", self.nest])
 
     def describe(self) -> str:
         """One line: what it is and what it computes."""
@@ -60,7 +63,15 @@ class KernelView:
         return f"<{self.describe()}>"
 
 
-def find_kernels(recording: Recording, contents: Contents, wanted: Sequence[str]) -> tuple[KernelView, ...]:
+class KernelViews(tuple[KernelView, ...]):
+    """Kernels in the order of the program; printed, a line or two each."""
+
+    def __repr__(self) -> str:
+        lines = [textwrap.fill(kernel.describe(), 80, subsequent_indent="    ") for kernel in self]
+        return "\n".join([*lines, "print one, or its .nest; its LLVM text is .llvm"] if lines else ["no kernels"])
+
+
+def find_kernels(recording: Recording, contents: Contents, wanted: Sequence[str]) -> KernelViews:
     """The kernels that compute one of these entries, or its gradients, in the order of the program."""
     graph = label_nodes(recording, contents)
     traced = recording.traced
@@ -77,7 +88,7 @@ def find_kernels(recording: Recording, contents: Contents, wanted: Sequence[str]
             kernel = program.kernels[row.kernel]
             llvm = emit_kernel(kernel, target, f"kernel_{row.kernel}")
             found.append(KernelView(number, row.kernel, kernel.family, computes, pulls_back, str(kernel), llvm))
-    return tuple(found)
+    return KernelViews(found)
 
 
 def label_nodes(recording: Recording, contents: Contents) -> Graph:

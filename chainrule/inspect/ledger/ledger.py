@@ -32,7 +32,7 @@ from chainrule.graph.variable import Variable
 from chainrule.inspect.ledger import html, text
 from chainrule.inspect.ledger.arguments import name_function, name_leaves_of, name_parameters
 from chainrule.inspect.ledger.entries import Contents, Entry, Recording, make_contents
-from chainrule.inspect.ledger.kernels import KernelView, find_kernels
+from chainrule.inspect.ledger.kernels import KernelViews, find_kernels
 from chainrule.inspect.ledger.neuron import Neuron, find_neuron
 from chainrule.layers.layer import collect_results
 from chainrule.ops import ones_like
@@ -123,7 +123,7 @@ class Ledger:
         """
         return find_neuron(self.recording, self.contents, self.result_name, self._find_scope(layer), number, row)
 
-    def kernels(self, name: str) -> tuple[KernelView, ...]:
+    def kernels(self, name: str) -> KernelViews:
         """The loop nests that an operation or a layer is compiled to, with their LLVM text, forwards and backwards.
 
         Empty for what needs no code, such as a value that is known beforehand.

@@ -21,7 +21,7 @@ def test_a_dense_layer_is_one_kernel_forwards(ledger):
     assert ledger["v4"].formula.text == "v4 = relu(v3)"
     assert first.family == "matmul" and set(first.computes) == {"v1", "v2", "v3", "v4"} and not first.pulls_back
     assert first.nest.startswith("matmul(") and first.schedule.startswith("schedule ")
-    assert f"kernel_{first.number}" in first.llvm and str(first).endswith(first.llvm)
+    assert f"kernel_{first.number}" in first.llvm and str(first).endswith(first.nest)
     binding.parse_assembly(first.llvm).verify()
 
 
@@ -53,3 +53,12 @@ def test_a_function():
     (back,) = (kernel for kernel in ledger.kernels("v1") if "v1" in kernel.pulls_back)
     assert {"v2", "v1"} <= set(back.pulls_back)
     assert "compute" not in repr(back).split(":")[0] and "pulls back through" in repr(back)
+
+
+def test_kernels_print_a_line_or_two_each():
+    model = cr.Sequential([cr.Input((4,)), cr.layers.Dense(5, "relu"), cr.layers.Dense(3)])
+    model.compile("adam", "mse")
+    kernels = model.explain(np.ones((8, 4), "f"), np.ones((8, 3), "f")).kernels("dense")
+    lines = repr(kernels).splitlines()
+    assert len(kernels) > 2 and lines[0].startswith("kernel ") and max(map(len, lines)) <= 80
+    assert lines[-1] == "print one, or its .nest; its LLVM text is .llvm"
