@@ -30,3 +30,13 @@ def free_name(name: str, taken: Container[str], base: str | None = None) -> str:
         number += 1
         name = f"{base}_{number}"
     return name
+
+
+def keep_end(name: str, width: int) -> str:
+    """A name of at most this width: the end of a longer one, where layers within layers differ.
+
+    Example:
+        >>> keep_end("encoder/dense", 8), keep_end("dense", 8)
+        ('…r/dense', 'dense')
+    """
+    return name if len(name) <= width else f"…{name[1 - width :]}"

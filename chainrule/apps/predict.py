@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule import ops
 from chainrule.apps import inputs, runs
 
 INK = " .:-=+*#%@"
@@ -58,8 +59,7 @@ def as_probabilities(outputs: np.ndarray) -> np.ndarray:
     rows = outputs.reshape(len(outputs), -1).astype(np.float64)
     if np.all(rows >= 0) and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
         return rows
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    result: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    result: np.ndarray = ops.softmax(rows)
     return result
 
 

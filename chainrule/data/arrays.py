@@ -97,3 +97,14 @@ def check_count(name: str, value: Any, low: int = 1, where: str = "fit") -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < low:
         raise DataError(f"{name} is not a count", where=where, expected=f"a whole number from {low}", got=repr(value))
     return int(value)
+
+
+def spread_rows(rows: int, count: int) -> np.ndarray:
+    """The numbers of `count` rows, evenly over all of them: many data sets are sorted.
+
+    Example:
+        >>> spread_rows(10, 4).tolist()
+        [0, 3, 6, 9]
+    """
+    chosen: np.ndarray = np.linspace(0, rows - 1, count).round().astype(int)
+    return chosen

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule import losses
+from chainrule import losses, ops
 from chainrule.errors import DataError
 from chainrule.inspect.page import shorten
 from chainrule.training.prepare import prepare
@@ -63,8 +63,8 @@ class Classes:
         """(N, K), the softmax of scores that are no probabilities."""
         if self.probable:
             return self.scores
-        powers: np.ndarray = np.exp(self.scores - self.scores.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        shares: np.ndarray = ops.softmax(self.scores)
+        return shares
 
     @property
     def right(self) -> np.ndarray:
@@ -210,8 +210,8 @@ def is_one_hot(array: np.ndarray) -> bool:
 def _shares(loss: Any, given: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis: the softmax of logits, else shares of the sum, as the loss takes them."""
     if getattr(loss, "from_logits", False):
-        powers: np.ndarray = np.exp(given - given.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        shares: np.ndarray = ops.softmax(given)
+        return shares
     total = given.sum(axis=-1, keepdims=True)
     return np.divide(given, total, out=np.zeros_like(given), where=total != 0)
 

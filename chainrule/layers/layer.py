@@ -54,15 +54,25 @@ def inner_layers(layer: Layer) -> list[Layer]:
     return found
 
 
-@contextlib.contextmanager
-def collect_penalties() -> Iterator[list[Any]]:
+def collect_penalties() -> contextlib.AbstractContextManager[list[Any]]:
     """What layers add to the loss by `add_loss` while they are called within."""
+    return collect_in(_penalties)
+
+
+def collect_results() -> contextlib.AbstractContextManager[list[Result]]:
+    """What each layer gives that is called within, inner layers before the one around them."""
+    return collect_in(_results)
+
+
+@contextlib.contextmanager
+def collect_in(place: contextvars.ContextVar[list[Any] | None]) -> Iterator[list[Any]]:
+    """A list that stands in this place within."""
     found: list[Any] = []
-    token = _penalties.set(found)
+    token = place.set(found)
     try:
         yield found
     finally:
-        _penalties.reset(token)
+        place.reset(token)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +88,6 @@ class Result:
     layer: Layer
     inputs: Any
     outputs: Any
-
-
-@contextlib.contextmanager
-def collect_results() -> Iterator[list[Result]]:
-    """What each layer gives that is called within, inner layers before the one around them."""
-    found: list[Result] = []
-    token = _results.set(found)
-    try:
-        yield found
-    finally:
-        _results.reset(token)
 
 
 class Layer(registry.Configured):

@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.compiler.cost import count_operations, count_traffic
 from chainrule.graph.types import OpenDim
+from chainrule.naming import keep_end
 from chainrule.runtime.executable import Executable
 from chainrule.runtime.machine import Machine, measure_machine
 
@@ -177,7 +178,7 @@ def format_profile(profile: Profile) -> str:
     for row in profile.rows:
         rate = row.operations / row.seconds / 1e9 if row.seconds else 0.0
         moved = row.traffic / row.seconds / 1e9 if row.seconds else 0.0
-        scope = row.scope if len(row.scope) <= 20 else "…" + row.scope[-19:]
+        scope = keep_end(row.scope, 20)
         name = f"{row.kernel} {row.family}"
         lines.append(
             f"{row.row:>3} {name:<14}{scope:<21}{format_seconds(row.seconds):>9}{format_seconds(row.waiting):>8}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.arrays import spread_rows
 from chainrule.errors import ChainruleError
 from chainrule.graph.evaluate import evaluate
 from chainrule.graph.ir import Graph, Node, reachable
@@ -296,7 +297,7 @@ def take_sample(data: Data) -> Data:
     rows = len(leaves[0])
     numbers = sum(leaf[0].size for leaf in leaves)
     count = min(rows, SAMPLE_ROWS, max(SAMPLE_NUMBERS // max(numbers, 1), 32))
-    chosen = np.linspace(0, rows - 1, count).round().astype(int)
+    chosen = spread_rows(rows, count)
     sample: Data = map_leaves(lambda leaf: np.ascontiguousarray(leaf[chosen]), data)
     return sample
 

@@ -5,10 +5,11 @@ In: values of the rules. Out: text that fits 80 columns, and HTML in which every
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from chainrule.inspect.markup import Markup, element
 
 SEVERITIES = ("error", "warning", "note")
 """From what will fail or cannot learn, over what is very probably a mistake, to what is worth a look."""
@@ -115,26 +116,36 @@ class Diagnosis:
         return "\n\n".join([self.headline, *map(str, self.findings), remarks])
 
     def _repr_html_(self) -> str:
-        items = "".join(
-            f"<li><strong>{html.escape(finding.severity)}</strong>: {html.escape(finding.where)}: "
-            f"{html.escape(finding.problem)}<dl>{describe_html('seen', finding.evidence)}"
-            f"{describe_html('fix', finding.fix)}{describe_html('rule', finding.rule)}</dl></li>"
+        items = [
+            element(
+                "li",
+                element("strong", finding.severity),
+                f": {finding.where}: {finding.problem}",
+                element(
+                    "dl",
+                    describe("seen", finding.evidence),
+                    describe("fix", finding.fix),
+                    describe("rule", finding.rule),
+                ),
+            )
             for finding in self
-        )
-        remarks = "".join(f"<p>{html.escape(line)}</p>" for line in self.remarks)
-        looks = list_html("looked for", self.checked) + list_html("not looked for", self.unchecked)
-        return f"<section><p>{html.escape(self.headline)}</p><ul>{items}</ul>{remarks}{looks}</section>"
+        ]
+        remarks = [element("p", line) for line in self.remarks]
+        looks = [fold("looked for", self.checked), fold("not looked for", self.unchecked)]
+        return str(element("section", element("p", self.headline), element("ul", items), remarks, looks))
 
 
-def describe_html(label: str, text: str) -> str:
+def describe(label: str, text: str) -> list[Markup]:
     """A term and its description; nothing where there is none."""
-    return f"<dt>{label}</dt><dd>{html.escape(text)}</dd>" if text else ""
+    return [element("dt", label), element("dd", text)] if text else []
 
 
-def list_html(label: str, texts: tuple[str, ...]) -> str:
+def fold(label: str, texts: tuple[str, ...]) -> Markup | None:
     """A folded list; nothing where there is nothing in it."""
-    items = "".join(f"<li>{html.escape(text)}</li>" for text in texts)
-    return f"<details><summary>{label}: {len(texts)}</summary><ul>{items}</ul></details>" if texts else ""
+    if not texts:
+        return None
+    items = [element("li", text) for text in texts]
+    return element("details", element("summary", f"{label}: {len(texts)}"), element("ul", items))
 
 
 def wrap(text: str, first: str, rest: str) -> str:

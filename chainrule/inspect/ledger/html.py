@@ -16,11 +16,11 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.graph.primitive import Formula
 from chainrule.inspect.ledger.mathml import require_converter, write_formula
-from chainrule.inspect.ledger.text import format_head, shorten
+from chainrule.inspect.ledger.text import format_head
 from chainrule.inspect.markup import Markup, element, join, style_sheet
 from chainrule.inspect.numbers import describe_in_full, format_number, format_shape
 from chainrule.inspect.page import Section, table, write_page
-from chainrule.naming import free_name
+from chainrule.naming import free_name, keep_end
 
 if TYPE_CHECKING:
     from chainrule.inspect.ledger.chain import Chain
@@ -123,7 +123,7 @@ def show_entry(entry: Entry, anchors: Mapping[str, str], shown: bool) -> Markup:
     title: Any = write_formula(entry.formula) if entry.kind == "operation" else element("span", entry.name)
     kind = None if entry.kind == "operation" else element("small", entry.kind)
     summary = element(
-        "summary", title, kind, element("span", shorten(describe_in_full(entry.value), 70), class_="number")
+        "summary", title, kind, element("span", keep_end(describe_in_full(entry.value), 70), class_="number")
     )
     facts: list[tuple[Any, Markup]] = [("value", show_array(entry.value))]
     if entry.operands:

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from chainrule.graph.tree import flatten
 from chainrule.inspect.ledger.formulas import write_cotangent
 from chainrule.inspect.numbers import describe, describe_in_full, format_number
+from chainrule.naming import keep_end
 
 if TYPE_CHECKING:
     from chainrule.inspect.ledger.entries import Entry, Part
@@ -38,16 +39,16 @@ def format_table(ledger: Ledger) -> str:
 
 def format_entries(ledger: Ledger) -> list[str]:
     """The table alone."""
-    heads = ("formula", "value", "local derivative", f"∂{shorten(ledger.result_name, 12)}/∂…")
+    heads = ("formula", "value", "local derivative", f"∂{keep_end(ledger.result_name, 12)}/∂…")
     lines = format_row([[head] for head in heads])
     for part, within in groupby(ledger.entries, key=lambda entry: entry.scope.split("/")[0]):
         entries = list(within)
         if is_aside(entries, ledger):
             told = f"{part}: {len(entries)} operations that have no gradient; ledger[{part!r}] shows them"
-            lines.append(f"── {shorten(told, WIDTH - 4)} ".ljust(WIDTH, "─"))
+            lines.append(f"── {keep_end(told, WIDTH - 4)} ".ljust(WIDTH, "─"))
             continue
         for scope, inner in groupby(entries, key=lambda entry: entry.scope):
-            lines.append(f"── {shorten(scope, WIDTH - 10)} ".ljust(WIDTH, "─") if scope else "─" * WIDTH)
+            lines.append(f"── {keep_end(scope, WIDTH - 10)} ".ljust(WIDTH, "─") if scope else "─" * WIDTH)
             for entry in inner:
                 cells = [_name_cell(entry), describe(entry.value), _slope_cell(entry), _gradient_cell(entry)]
                 lines += format_row(cells)
@@ -91,11 +92,6 @@ def break_line(line: str, width: int) -> list[str]:
 def pad(text: str, width: int) -> str:
     """A text with spaces up to a width; a bar over a letter takes no room."""
     return text + " " * (width - cell_len(text))
-
-
-def shorten(text: str, width: int) -> str:
-    """A text of at most this width: the end of a longer one."""
-    return text if len(text) <= width else f"…{text[1 - width :]}"
 
 
 def _name_cell(entry: Entry) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from chainrule.errors import unknown_name
 from chainrule.inspect.markup import Markup, element
 from chainrule.inspect.microscope.reports import LayerReport
+from chainrule.naming import keep_end
 
 WIDTH = 80
 _NAME = 20  # letters of a layer's name at most
@@ -56,11 +57,6 @@ def format_known(value: float | None, pattern: str) -> str:
     return _UNKNOWN if value is None else format(value, pattern)
 
 
-def shorten(name: str) -> str:
-    """The end of a long name: layers within layers differ there."""
-    return name if len(name) <= _NAME else f"…{name[1 - _NAME :]}"
-
-
 def rows_of_knowledge(microscope: Any) -> list[tuple[str, ...]]:
     """What each stage knows, the head first."""
     rows: list[tuple[str, ...]] = [_KNOWS]
@@ -71,7 +67,7 @@ def rows_of_knowledge(microscope: Any) -> list[tuple[str, ...]]:
             format_known(layer.likeness_to_input, ".3f"),
             format_known(layer.effective_rank, ".1f"),
         )
-        rows.append((shorten(layer.name), "x".join(map(str, layer.shape)) or "1", *cells))
+        rows.append((keep_end(layer.name, _NAME), "x".join(map(str, layer.shape)) or "1", *cells))
     return rows
 
 
@@ -87,7 +83,7 @@ def rows_of_learning(microscope: Any) -> list[tuple[str, ...]]:
             format_known(layer.gradient_share, ".3g"),
             format_known(layer.update_ratio, ".2e"),
         )
-        rows.append((shorten(layer.name), *cells))
+        rows.append((keep_end(layer.name, _NAME), *cells))
     return rows
 
 
@@ -192,7 +188,7 @@ def rows_of_history(history: Mapping[int, Any]) -> list[tuple[str, ...]]:
         cells = [
             format_score(stages[place].probe, last.measure) if place < len(stages) else _UNKNOWN for stages in found
         ]
-        rows.append((shorten(stage.name), *cells))
+        rows.append((keep_end(stage.name, _NAME), *cells))
     rows.append(("the model", *(format_score(history[epoch].accuracy, last.measure) for epoch in epochs)))
     return rows
 

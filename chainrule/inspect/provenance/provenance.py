@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from chainrule.inspect.numbers import format_number
 from chainrule.inspect.provenance.faults import Fault, Operand
+from chainrule.naming import keep_end
 
 _ROWS = 12
 """Layers that are printed."""
@@ -146,7 +147,7 @@ class Provenance:
             return []
         lines = ["", f"  {'largest number in':36}{'output':>12}{'weights':>12}{'gradient':>12}"]
         rows = [
-            f"  {shorten(row.layer, 35):36}{cell(row.output):>12}{cell(row.weights):>12}{cell(row.gradient):>12}"
+            f"  {keep_end(row.layer, 35):36}{cell(row.output):>12}{cell(row.weights):>12}{cell(row.gradient):>12}"
             for row in self.norms
         ]
         if len(rows) > _ROWS:
@@ -161,7 +162,7 @@ class Provenance:
             return []
         lines = ["", f"  {'step':36}{'loss':>12}  largest weight"]
         for step in self.before:
-            name = shorten(step.weight, _WIDTH - 63)
+            name = keep_end(step.weight, _WIDTH - 63)
             lines.append(
                 f"  {name_step(step.epoch, step.batch):36}{cell(step.loss):>12}  {cell(step.largest):<10} {name}"
             )
@@ -197,11 +198,6 @@ def name_step(epoch: int | None, batch: int) -> str:
 def cell(value: float | None) -> str:
     """A number of a table; nothing for what is not there."""
     return "" if value is None else f"{value:.4g}"
-
-
-def shorten(text: str, width: int) -> str:
-    """A name that fits; its end counts most."""
-    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def count(number: int, what: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.data.arrays import spread_rows
 from chainrule.errors import ChainruleError, DataError
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.inspect.doctor.doctor import diagnose
@@ -174,7 +175,7 @@ def take_rows(data: tuple[Any, Any], count: int) -> tuple[Any, Any]:
         None if part is None else map_arrays(lambda _, value: np.asarray(value), "data", part) for part in data
     )
     rows = len(flatten(arrays)[0][0])
-    chosen = np.linspace(0, rows - 1, count).round().astype(int)
+    chosen = spread_rows(rows, count)
     arrays = map_leaves(lambda leaf: leaf[chosen], arrays)
     return arrays[0], arrays[1]
 

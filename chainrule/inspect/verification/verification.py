@@ -27,6 +27,7 @@ from chainrule.graph.variable import Variable, kept
 from chainrule.inspect.markup import Markup, element
 from chainrule.inspect.verification.differences import Comparison
 from chainrule.inspect.verification.trial import Part, Trial
+from chainrule.naming import keep_end
 from chainrule.runtime.jit import build
 from chainrule.training.prepare import prepare
 from chainrule.training.step import record, train_step
@@ -109,7 +110,7 @@ class Verification:
         heads = [text.rjust(width) for text, width in zip(_HEADS[1:], _WIDTHS[1:], strict=True)]
         lines = [self.summary, "", f"{_HEADS[0]:{_WIDTHS[0]}}{''.join(heads)}  verdict"]
         for row in self.rows:
-            cells = [shorten(row.name, _WIDTHS[0] - 1).ljust(_WIDTHS[0])]
+            cells = [keep_end(row.name, _WIDTHS[0] - 1).ljust(_WIDTHS[0])]
             cells += [text.rjust(width) for text, width in zip(cells_of(row), _WIDTHS[1:], strict=True)]
             lines.append(f"{''.join(cells)}  {row.verdict}")
             if row.note:
@@ -146,11 +147,6 @@ def cells_of(row: VerifiedLayer) -> list[str]:
     numbers = [row.output, row.weights, row.compiled, row.interpreted]
     bits = {True: "same", False: "differ", None: ""}[row.same_bits]
     return [*("" if number is None else f"{number:.1e}" for number in numbers), bits]
-
-
-def shorten(text: str, width: int) -> str:
-    """A name that fits; its end counts most."""
-    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def verify(model: Any, x: Any, y: Any, sample_weight: Any = None) -> Verification:

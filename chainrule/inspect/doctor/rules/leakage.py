@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.data.arrays import spread_rows
 from chainrule.graph.tree import flatten
 from chainrule.inspect.doctor.examination import SAMPLE_ROWS, Examination, Target
 from chainrule.inspect.doctor.findings import Finding
@@ -70,7 +71,7 @@ def find_leaked_target(examination: Examination) -> Iterator[Finding]:
     if not examination.targets:
         return
     rows = min(examination.rows, SAMPLE_ROWS)
-    chosen = np.linspace(0, examination.rows - 1, rows).round().astype(int)
+    chosen = spread_rows(examination.rows, rows)
     tables = [
         Table(part.name, part.values.shape[1:], part.values[chosen].reshape(rows, -1).astype(np.float64))
         for part in examination.inputs

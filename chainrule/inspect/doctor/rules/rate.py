@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chainrule.data.arrays import spread_rows
 from chainrule.errors import ChainruleError
 from chainrule.graph.tree import flatten, map_leaves
 from chainrule.inspect.doctor.examination import Examination, has_own_step, is_little_work
@@ -84,7 +85,7 @@ def take_rows(examination: Examination) -> Data:
     leaves = flatten(examination.sample)[0]
     weights = sum(weight.size for weight in examination.model.weights)
     count = min(len(leaves[0]), ROWS, max(WORK // max(weights, 1), FEWEST_ROWS))
-    chosen = np.linspace(0, len(leaves[0]) - 1, count).round().astype(int)
+    chosen = spread_rows(len(leaves[0]), count)
     rows: Data = map_leaves(lambda leaf: np.ascontiguousarray(leaf[chosen]), examination.sample)
     return rows
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from chainrule.inspect.markup import Markup, join
 from chainrule.inspect.page import Section, bar, facts, paragraph, show_share, table, unfold
 from chainrule.inspect.report.sections.subject import Subject
+from chainrule.naming import keep_end
 from chainrule.runtime.profile import Profile, RowProfile, format_seconds
 
 _SHOWN = 10
@@ -34,7 +35,7 @@ def show_profile(profile: Profile) -> Markup:
         rate = sum(row.operations for row in calls) / seconds / 1e9 if seconds else 0.0
         slowest = max(calls, key=lambda row: row.seconds)
         cells = [
-            shorten_scope(scope) or "the whole step",
+            keep_end(scope, _SCOPE) or "the whole step",
             f"{family}\u00a0{number}",
             format_seconds(seconds),
             join(bar(seconds / inside), " ", show_share(seconds / inside)),
@@ -68,11 +69,6 @@ def show_profile(profile: Profile) -> Markup:
             kind="aside",
         ),
     )
-
-
-def shorten_scope(scope: str) -> str:
-    """The end of a long scope: parts of a network differ there."""
-    return scope if len(scope) <= _SCOPE else f"…{scope[1 - _SCOPE :]}"
 
 
 __all__ = ["write_speed"]
