@@ -169,6 +169,7 @@ class Schedule:
         lanes: elements a vector.
         vector_loop: the loop that runs along the lanes (-1: none, scalars).
         split_loop: the loop whose range is divided over the workers (-1: one worker).
+        unit: steps of that loop that one worker does together; 0 where a product's tiles are dealt out one by one.
         tile: rows and vectors of a matrix product's register tile.
         style: ``loops``, ``transpose``, ``inner`` or ``outer`` reduction, ``tiles``, ``rows``.
     """
@@ -177,11 +178,15 @@ class Schedule:
     lanes: int
     vector_loop: int = -1
     split_loop: int = -1
+    unit: int = 0
     tile: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
-        tile = f" tile {self.tile[0]}x{self.tile[1]}" if self.style == "tiles" else ""
-        return f"{self.style}: {self.lanes} lanes along i{self.vector_loop}, workers along i{self.split_loop}{tile}"
+        shared = f"workers along i{self.split_loop} by {self.unit}" if self.unit else "workers share tiles"
+        if self.split_loop < 0:
+            shared = "one worker"
+        tile = f", tile {self.tile[0]}x{self.tile[1]}" if self.style == "tiles" else ""
+        return f"{self.style}: {self.lanes} lanes along i{self.vector_loop}, {shared}{tile}"
 
 
 @dataclass(frozen=True)

@@ -30,24 +30,6 @@ def count_bytes(program: Program, buffer: int, sizes: Mapping[str, int]) -> int:
     return count
 
 
-def find_epochs(program: Program) -> list[int]:
-    """Between which barriers each row runs if each array has its own memory: rows of one epoch are independent."""
-    epochs = []
-    epoch = 0
-    read: set[int] = set()
-    written: set[int] = set()
-    for row in program.rows:
-        operands = program.kernels[row.kernel].operands
-        writes = {buffer for operand, buffer in zip(operands, row.buffers, strict=True) if operand.written}
-        if written & set(row.buffers) or read & writes:
-            epoch += 1
-            read, written = set(), set()
-        read |= set(row.buffers)
-        written |= writes
-        epochs.append(epoch)
-    return epochs
-
-
 def find_lifetimes(program: Program, epochs: Sequence[int]) -> dict[int, tuple[int, int]]:
     """The first and the last epoch in which each temporary is touched."""
     lifetimes: dict[int, tuple[int, int]] = {}
@@ -92,36 +74,3 @@ def count_workspace(program: Program, sizes: Mapping[str, int]) -> int:
                 words = (-(-depth // 32) + 1) * 16 * (width + rows)
             most = max(most, words * core.dtype.bytes)
     return most
-
-
-def find_barriers(program: Program, spans: Sequence[tuple[int, int]], alone: Sequence[bool]) -> list[bool]:
-    """Before which rows the workers must wait for each other.
-
-    `spans[buffer]` is the memory a buffer occupies, `alone[row]` whether only the first worker runs the row. A row must
-    wait if it touches memory that a row since the last wait wrote, or writes what one has read, unless the first
-    worker ran both alone.
-    """
-    barriers = []
-    by_all: dict[tuple[int, int], bool] = {}  # memory that shared rows touched since, and whether one wrote it
-    by_first: dict[tuple[int, int], bool] = {}  # the same of rows that the first worker ran
-    for number, row in enumerate(program.rows):
-        kernel = program.kernels[row.kernel]
-        mine = [(spans[buffer], operand.written) for operand, buffer in zip(kernel.operands, row.buffers, strict=True)]
-        others = [by_all] if alone[number] else [by_all, by_first]
-        clash = any(_clashes(mine, touched) for touched in others)
-        barriers.append(clash)
-        if clash:
-            by_all, by_first = {}, {}
-        into = by_first if alone[number] else by_all
-        for span, written in mine:
-            into[span] = into.get(span, False) or written
-    return barriers
-
-
-def _clashes(mine: Sequence[tuple[tuple[int, int], bool]], touched: Mapping[tuple[int, int], bool]) -> bool:
-    """Whether memory is touched in both, and written in one of them."""
-    return any(
-        start < other_end and other_start < end and (written or other_written)
-        for (start, end), written in mine
-        for (other_start, other_end), other_written in touched.items()
-    )

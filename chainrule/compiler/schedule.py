@@ -26,29 +26,54 @@ from chainrule.compiler.target import Target
 from chainrule.graph.shapes import multiply_dims
 from chainrule.graph.types import Dim, OpenDim
 
+ROWS = 4
+"""Rows of a batch that stay with one worker: in all kernels, so that each finds there what it wrote itself."""
+
+_FEW_COLUMNS = 128
+"""Up to so many columns every worker may pack the whole right matrix for its own rows."""
+
 
 def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     """Choose the schedule of a kernel."""
     kernel = simplify_product(kernel)
     if isinstance(kernel.core, MatrixProduct):
         lanes = target.lanes(kernel.core.dtype)
-        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, choose_tile(kernel, target, lanes)))
-    if isinstance(kernel.core, Accumulation):
-        lanes = count_lanes(kernel, target)
-        last = kernel.rank - 1
-        return kernel.scheduled(Schedule("rows", lanes, last, 0 if kernel.rank else -1))
-    kernel = merge_loops(kernel)
+        unit = choose_rows(kernel, lanes)
+        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, unit, choose_tile(kernel, target, lanes)))
+    if not isinstance(kernel.core, Accumulation):
+        kernel = merge_loops(kernel)
     lanes = count_lanes(kernel, target)
     last = kernel.rank - 1
     split = 0 if kernel.rank else -1
     if isinstance(kernel.core, Reduction):
         inner = kernel.rank + len(kernel.core.extents) - 1
-        if kernel.rank and not reads_along(kernel.core.body, inner, last):
-            return kernel.scheduled(Schedule("outer", lanes, last, split))
-        return kernel.scheduled(Schedule("inner", lanes, inner, split))
+        if not kernel.rank or reads_along(kernel.core.body, inner, last):
+            return kernel.scheduled(Schedule("inner", lanes, inner, split, choose_unit(kernel, 1)))
+    style = {Accumulation: "rows", Reduction: "outer"}.get(type(kernel.core), "loops")
     if is_transposition(kernel):
-        return kernel.scheduled(Schedule("transpose", lanes, last, split))
-    return kernel.scheduled(Schedule("loops", lanes, last, split))
+        return kernel.scheduled(Schedule("transpose", lanes, last, split, lanes))
+    return kernel.scheduled(Schedule(style, lanes, last, split, choose_unit(kernel, 1 if last else lanes)))
+
+
+def choose_unit(kernel: Kernel, unit: int) -> int:
+    """Steps of the outermost loop that stay with one worker: whole rows of a batch, else `unit`."""
+    outermost = kernel.loops[0] if kernel.rank else 1
+    return ROWS * outermost.scale if isinstance(outermost, OpenDim) else unit
+
+
+def choose_rows(kernel: Kernel, lanes: int) -> int:
+    """How many rows of a product one worker takes together; 0: its tiles are dealt out one by one.
+
+    A batch is dealt out by rows if there are few columns. So is a matrix of weights if its columns fill no tiles, which
+    could not be dealt out evenly.
+    """
+    rows, columns = kernel.loops[-2:]
+    if kernel.rank > 2:
+        return 1
+    assert isinstance(kernel.core, MatrixProduct)
+    if isinstance(columns, OpenDim) or columns > _FEW_COLUMNS or kernel.core.narrow:
+        return 0
+    return ROWS if isinstance(rows, OpenDim) or columns % (2 * lanes) else 0
 
 
 def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:

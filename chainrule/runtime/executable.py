@@ -17,9 +17,10 @@ from chainrule import settings
 from chainrule.compiler.cost import estimate_work
 from chainrule.compiler.kernel import Kernel
 from chainrule.compiler.llvm.emit import emit_kernel
-from chainrule.compiler.memory import count_bytes, count_workspace, find_barriers, find_epochs, plan_memory
+from chainrule.compiler.memory import count_bytes, count_workspace, plan_memory
 from chainrule.compiler.pipeline import compile_graph
 from chainrule.compiler.program import Program
+from chainrule.compiler.sharing import find_barriers, find_epochs, is_dealt_by_rows
 from chainrule.compiler.target import Target
 from chainrule.errors import ChainruleError
 from chainrule.graph.memory import aligned_empty
@@ -33,13 +34,27 @@ from chainrule.runtime.runner import Control, RowWord, runner_text
 from chainrule.runtime.workers import MOST, pool_for, yield_address
 
 _WORTH_A_BARRIER = 40_000
-"""Estimated work above which a row is divided over the workers; below, meeting at a barrier costs more."""
+"""Estimated work of the rows between two barriers above which they are divided over the workers; below, meeting at a
+barrier costs more."""
 
 _WORTH_SHARING = 4_000
-"""The same for a row that runs between the same barriers as one that is worth it."""
+"""Work of one row of those above which it is divided, if not every worker has rows of its own in it anyway."""
 
 _GAP = 4096 + 128
 """Bytes between what different workers write, so that their lines fall on different places of a cache."""
+
+
+def choose_shared(program: Program, epochs: Sequence[int], sizes: dict[str, int]) -> list[bool]:
+    """Which rows of a program are worth dividing over the workers; the others are left to the first."""
+    dealt = [is_dealt_by_rows(kernel) for kernel in program.kernels]
+    work = [estimate_work(program.kernels[row.kernel], sizes) for row in program.rows]
+    of_epoch: dict[int, int] = {}
+    for epoch, amount in zip(epochs, work, strict=True):
+        of_epoch[epoch] = of_epoch.get(epoch, 0) + amount
+    return [
+        of_epoch[epoch] >= _WORTH_A_BARRIER and (dealt[row.kernel] or amount >= _WORTH_SHARING)
+        for row, epoch, amount in zip(program.rows, epochs, work, strict=True)
+    ]
 
 
 class Binding:
@@ -48,7 +63,7 @@ class Binding:
     def __init__(self, executable: Executable, capacity: dict[str, int]):
         program = executable.program
         self.executable, self.program, self.capacity = executable, program, capacity
-        epochs = find_epochs(program)
+        self.epochs = epochs = find_epochs(program, capacity)
         plan = plan_memory(program, epochs, capacity)
         self.block = aligned_empty((plan.size,))
         self.addresses = np.zeros(len(program.buffers) + 1, dtype=np.int64)
@@ -69,12 +84,7 @@ class Binding:
             self.spans.append((-number - 1, -number))
         for slot, variable in executable.variable_slots:
             self.addresses[slot] = variable.memory.ctypes.data
-        work = [estimate_work(program.kernels[row.kernel], capacity) for row in program.rows]
-        busy = {epoch for epoch, amount in zip(epochs, work, strict=True) if amount >= _WORTH_A_BARRIER}
-        self.shared = [
-            amount >= (_WORTH_SHARING if epoch in busy else _WORTH_A_BARRIER)
-            for epoch, amount in zip(epochs, work, strict=True)
-        ]
+        self.shared = choose_shared(program, epochs, capacity)
         self.pace = Pace(executable.workers if any(self.shared) else 1)
         self.crews: dict[int, Crew] = {}
 
@@ -99,7 +109,8 @@ class Crew:
         program, executable = binding.program, binding.executable
         self.size = size
         self.pool = pool_for(executable.target)
-        barriers = find_barriers(program, binding.spans, [not shared for shared in binding.shared])
+        alone = [not shared for shared in binding.shared]
+        barriers = find_barriers(program, binding.epochs, binding.spans, alone)
         count = len(program.buffers)
         arguments: list[int] = []
         starts = []

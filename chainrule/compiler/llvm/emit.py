@@ -248,6 +248,14 @@ class KernelEmitter(Arithmetic):
         self.line(f"{name} = and i64 {value}, {width - 1}")
         return name
 
+    def remainder(self, value: Number, divisor: int) -> Number:
+        """``value mod divisor`` of a count."""
+        if isinstance(value, int):
+            return value % divisor
+        name = self.fresh("n")
+        self.line(f"{name} = urem i64 {value}, {divisor}")
+        return name
+
     def mask(self, count: Number) -> str:
         """One bit a lane: whether the lane is among the first `count`."""
         width = self.schedule.lanes
@@ -521,10 +529,10 @@ class KernelEmitter(Arithmetic):
             return
         last = len(loops) - 1
         if last == 0:
-            start, stop = self.worker_range(loops[0], self.schedule.lanes)
+            start, stop = self.worker_range(loops[0], self.schedule.unit)
             self.emit_row(0, start, stop, {})
             return
-        bounds = [self.worker_range(loops[0], 1), *((0, extent) for extent in loops[1:-1])]
+        bounds = [self.worker_range(loops[0], self.schedule.unit), *((0, extent) for extent in loops[1:-1])]
 
         def row(indices: dict[int, Number]) -> None:
             self.prefetch_gathered({**indices, 0: self.int_op("add", indices[0], _ROWS_AHEAD)}, last)
@@ -603,7 +611,9 @@ class KernelEmitter(Arithmetic):
             with self.when(self.compare_int("eq", "%worker", 0)):
                 inside({})
             return
-        self.nest([self.worker_range(loops[0], 1), *((0, extent) for extent in loops[1:])], 0, inside, {})
+        self.nest(
+            [self.worker_range(loops[0], self.schedule.unit), *((0, extent) for extent in loops[1:])], 0, inside, {}
+        )
 
     def emit_outer_reduction(self) -> None:
         """Lanes run along the innermost kept loop; each lane adds its own terms in order."""
@@ -644,10 +654,10 @@ class KernelEmitter(Arithmetic):
             self.along(last, start, stop, lambda lanes: inside([lanes]))
 
         if rank == 1:
-            start, stop = self.worker_range(loops[0], self.schedule.lanes)
+            start, stop = self.worker_range(loops[0], self.schedule.unit)
             columns(start, stop, {})
         else:
-            bounds = [self.worker_range(loops[0], 1), *((0, extent) for extent in loops[1:-1])]
+            bounds = [self.worker_range(loops[0], self.schedule.unit), *((0, extent) for extent in loops[1:-1])]
             self.nest(bounds, 0, lambda indices: columns(0, loops[last], indices), {})
 
     def emit_accumulation(self) -> None:
@@ -685,10 +695,10 @@ class KernelEmitter(Arithmetic):
             with self.when(self.compare_int("eq", "%worker", 0)):
                 add(Lanes(-2, 1, 0), {})
         elif rank == 1:
-            start, stop = self.worker_range(loops[0], self.schedule.lanes)
+            start, stop = self.worker_range(loops[0], self.schedule.unit)
             self.along(0, start, stop, lambda lanes: add(lanes, {}))
         else:
-            bounds = [self.worker_range(loops[0], 1), *((0, extent) for extent in loops[1:-1])]
+            bounds = [self.worker_range(loops[0], self.schedule.unit), *((0, extent) for extent in loops[1:-1])]
 
             def columns(indices: dict[int, Number]) -> None:
                 self.along(rank - 1, 0, loops[-1], lambda lanes: add(lanes, indices))
@@ -703,7 +713,7 @@ class KernelEmitter(Arithmetic):
         source, target = load.position, store.position
         rows, columns = self.extents(self.kernel.loops)  # of the result
         dtype = load.dtype
-        start, stop = self.worker_range(rows, width)
+        start, stop = self.worker_range(rows, self.schedule.unit)
         zero = Lanes(-2, 1, 0)
 
         def copy_one(i: Number, j: Number) -> None:

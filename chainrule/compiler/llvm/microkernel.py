@@ -87,6 +87,7 @@ class _Product:
         self.one_panel = isinstance(self.n, int) and self.n <= self.width
         self.in_rows = core.b_position.is_unit(self.n_loop)
         self.narrow = core.narrow
+        self.by_rows = w.schedule.unit > 0
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
         widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
@@ -103,9 +104,13 @@ class _Product:
         if self.narrow or not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
             self.emit_panels(indices, 0, shared)
             return
-        thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
+        thin, wide, done, together = w.label("thin"), w.label("wide"), w.label("done"), shared
         w.branch(w.compare_int("sle", self.m, _THIN), thin, wide)
         w.place(thin)
+        if shared and self.by_rows:  # so few rows are all one worker's
+            mine, shared = w.label("mine"), False
+            w.branch(w.compare_int("slt", *w.worker_range(self.m, w.schedule.unit)), mine, done)
+            w.place(mine)
         for rows, vectors in _THIN_TILES if w.target.registers >= 32 else ():
             if not isinstance(self.m, int) or self.m == rows:
                 fits, else_ = w.label("fits"), w.label("else")
@@ -118,7 +123,7 @@ class _Product:
         w.jump(done)
         w.place(wide)
         if not isinstance(self.m, int):
-            self.emit_panels(indices, 0, shared)
+            self.emit_panels(indices, 0, together)
         w.jump(done)
         w.place(done)
 
@@ -126,25 +131,14 @@ class _Product:
         """Tiles over the columns from `begin`."""
         w = self.w
         columns = w.int_op("sub", self.n, begin)
-        blocks = w.int_op("udiv", w.int_op("add", self.m, self.rows - 1), self.rows)
         panels = w.int_op("udiv", w.int_op("add", columns, self.width - 1), self.width)
         whole = w.int_op("udiv", columns, self.width)
-        total = w.int_op("mul", blocks, panels)
-        start, stop = w.worker_range(total, 1) if shared else (0, total)
-        some = blocks if isinstance(blocks, int) else w.maximum_int(blocks, 1)  # no rows: nothing to divide
-        first = w.int_op("udiv", start, some)
-        last = w.int_op("udiv", w.int_op("sub", w.int_op("add", stop, some), 1), some)
-
-        def panel_range(panel: Number) -> tuple[Number, Number]:
-            skipped = w.int_op("mul", panel, blocks)
-            low = w.maximum_int(w.int_op("sub", start, skipped), 0)
-            return low, w.minimum_int(w.int_op("sub", stop, skipped), blocks)
-
+        first, last, rows_of = self.divide(panels, shared)
         if not isinstance(whole, int) or whole:
             w.line(f"store i64 -1, ptr {self.before_m}, align 8")
             with w.loop(first, w.minimum_int(last, whole)) as panel:
                 n0 = w.int_op("add", begin, w.int_op("mul", panel, self.width))
-                self.emit_panel(indices, n0, panel_range(panel), self.vectors, edge=False)
+                self.emit_panel(indices, n0, rows_of(panel), self.vectors, edge=False)
             self.flush(indices, self.vectors, edge=False)
         if isinstance(columns, int) and columns % self.width == 0:
             return
@@ -155,74 +149,105 @@ class _Product:
             if isinstance(columns, int):
                 vectors = -(-(columns % self.width) // self.lanes)
                 edge = columns % self.lanes != 0
-            self.emit_panel(indices, n0, panel_range(whole), vectors, edge)
+            self.emit_panel(indices, n0, rows_of(whole), vectors, edge)
             if w.target.has_masks or not edge:
                 self.flush(indices, vectors, edge)
 
+    def divide(self, panels: Number, shared: bool) -> tuple[Number, Number, Callable[[Number], tuple[Number, Number]]]:
+        """This worker's part: the first panel and that behind the last, and the range of rows of each panel.
+
+        By rows, a worker has the same rows of all panels; by tiles, the blocks of all panels are counted through.
+        """
+        w = self.w
+        if not shared:
+            return 0, panels, lambda panel: (0, self.m)
+        if self.by_rows:
+            rows = w.worker_range(self.m, w.schedule.unit)
+            some = w.fresh("panels")  # none without rows
+            w.line(f"{some} = select i1 {w.compare_int('slt', *rows)}, i64 {panels}, i64 0")
+            return 0, some, lambda panel: rows
+        blocks = w.int_op("udiv", w.int_op("add", self.m, self.rows - 1), self.rows)
+        start, stop = w.worker_range(w.int_op("mul", blocks, panels), 1)
+        count = blocks if isinstance(blocks, int) else w.maximum_int(blocks, 1)  # no rows: nothing to divide
+        first = w.int_op("udiv", start, count)
+        last = w.int_op("udiv", w.int_op("sub", w.int_op("add", stop, count), 1), count)
+
+        def rows_of(panel: Number) -> tuple[Number, Number]:
+            skipped = w.int_op("mul", panel, blocks)
+            low = w.maximum_int(w.int_op("sub", start, skipped), 0)
+            high = w.minimum_int(w.int_op("sub", stop, skipped), blocks)
+            return w.int_op("mul", low, self.rows), w.minimum_int(w.int_op("mul", high, self.rows), self.m)
+
+        return first, last, rows_of
+
     def emit_panel(
-        self, indices: dict[int, Number], n0: Number, blocks: tuple[Number, Number], vectors: int, edge: bool
+        self, indices: dict[int, Number], n0: Number, rows: tuple[Number, Number], vectors: int, edge: bool
     ) -> None:
-        """The blocks of rows of one panel."""
-        w, core = self.w, self.core
-        start = w.element(
-            w.pointers[core.b], core.dtype, w.place_of(core.b_position.terms, {**indices, self.n_loop: n0})
-        )
-        pointer, stride = start, w.stride(core.b_position, self.k_loop)
-        much = isinstance(self.m, int) and self.m > 2 * self.rows
-        little = isinstance(self.m, int) and self.m <= 2 * self.rows
-        # Rows of a panel that is all columns lie side by side already.
-        alone = self.one_panel and self.in_rows and self.n == stride
-        if self.narrow:
-            packer = self.packer(self.core.b, self.core.b_position, self.n_loop, self.n, indices)
-            emit_right_packing(w, packer, n0, vectors)
-            pointer, stride = w.workspace, vectors * self.lanes
-        elif alone and (not edge or w.target.has_masks):
-            pass
-        elif edge or not self.in_rows or much:
-            self.emit_packing(indices, n0, vectors, edge)
-            pointer, stride = w.workspace, vectors * self.lanes
-        elif not little:
-            pack, direct, ready = w.label("pack"), w.label("direct"), w.label("ready")
-            w.branch(w.compare_int("sgt", self.m, 2 * self.rows), pack, direct)
-            w.place(pack)
-            self.emit_packing(indices, n0, vectors, edge)
-            packed = w.label("packed")
-            w.jump(packed)
-            w.place(packed)
-            w.jump(ready)
-            w.place(direct)
-            w.jump(ready)
-            w.place(ready)
-            pointer, chosen = w.fresh("panel"), w.fresh("bk")
-            w.line(f"{pointer} = phi ptr [ {w.workspace}, %{packed} ], [ {start}, %{direct} ]")
-            w.line(f"{chosen} = phi i64 [ {vectors * self.lanes}, %{packed} ], [ {stride}, %{direct} ]")
-            stride = chosen
-        full = w.int_op("udiv", self.m, self.rows)
-        units, share, following = self.plan_prefetch(indices, n0, vectors, full)
-        low, high = blocks
+        """The tiles of one panel in a range of rows."""
+        w = self.w
+        low, high = rows
+        count = w.int_op("sub", high, low)
+        pointer, stride = self.emit_right(indices, n0, count, vectors, edge)
+        units, share, following = self.plan_prefetch(indices, n0, vectors, count)
         overlapped = not edge or w.target.has_masks
 
-        def tile(m: Number, count: int) -> None:
+        def tile(m: Number, rows: int) -> None:
             a = self.left(m, indices)
-            if count == self.rows and overlapped:
-                unit = w.int_op("mul", m, share)
-                self.call_tile(
-                    count, vectors, edge, (a, pointer, stride, m, n0, following, unit, share, units), indices
-                )
+            if rows == self.rows and overlapped:
+                unit = w.int_op("mul", w.int_op("sub", m, low), share)
+                self.call_tile(rows, vectors, edge, (a, pointer, stride, m, n0, following, unit, share, units), indices)
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
                 return
-            self.call_plain(count, vectors, a, pointer, stride, self.aside, n0 if edge else None)
+            self.call_plain(rows, vectors, a, pointer, stride, self.aside, n0 if edge else None)
             stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
-            self.call_epilogue(self.aside, count, vectors * self.lanes, m, n0, stop, indices)
+            self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
 
+        behind = w.int_op("sub", high, w.remainder(count, self.rows))
         if not isinstance(self.m, int) or self.m >= self.rows:
-            with w.loop(low, w.minimum_int(high, full)) as block:
-                tile(w.int_op("mul", block, self.rows), self.rows)
-        if isinstance(self.m, int) and self.m % self.rows == 0:
+            with w.loop(low, behind, self.rows) as m:
+                tile(m, self.rows)
+        if isinstance(self.m, int) and self.m % self.rows == 0 and not self.by_rows:
             return
-        with w.when(w.compare_int("sgt", high, full)):
-            self.emit_left_over(w.int_op("mul", full, self.rows), tile)
+        self.emit_left_over(behind, high, tile)
+
+    def emit_right(
+        self, indices: dict[int, Number], n0: Number, count: Number, vectors: int, edge: bool
+    ) -> tuple[str, Number]:
+        """The panel's columns of the right matrix: its address and the step from row to row, packed if that pays."""
+        w, core = self.w, self.core
+        position = core.b_position
+        start = w.element(w.pointers[core.b], core.dtype, w.place_of(position.terms, {**indices, self.n_loop: n0}))
+        stride = w.stride(position, self.k_loop)
+        packed = vectors * self.lanes
+        if self.narrow:
+            packer = self.packer(core.b, position, self.n_loop, self.n, indices)
+            emit_right_packing(w, packer, n0, vectors)
+            return w.workspace, packed
+        # Rows of a panel that is all columns lie side by side already.
+        alone = self.one_panel and self.in_rows and self.n == stride
+        if alone and (not edge or w.target.has_masks):
+            return start, stride
+        if isinstance(self.m, int) and self.m <= 2 * self.rows and self.in_rows and not edge:
+            return start, stride
+        if edge or not self.in_rows or isinstance(count, int):
+            self.emit_packing(indices, n0, vectors, edge)
+            return w.workspace, packed
+        pack, direct, ready = w.label("pack"), w.label("direct"), w.label("ready")
+        w.branch(w.compare_int("sgt", count, 2 * self.rows), pack, direct)
+        w.place(pack)
+        self.emit_packing(indices, n0, vectors, edge)
+        ended = w.label("packed")
+        w.jump(ended)
+        w.place(ended)
+        w.jump(ready)
+        w.place(direct)
+        w.jump(ready)
+        w.place(ready)
+        pointer, step = w.fresh("panel"), w.fresh("bk")
+        w.line(f"{pointer} = phi ptr [ {w.workspace}, %{ended} ], [ {start}, %{direct} ]")
+        w.line(f"{step} = phi i64 [ {packed}, %{ended} ], [ {stride}, %{direct} ]")
+        return pointer, step
 
     def left(self, m: Number, indices: dict[int, Number]) -> str:
         """Where the rows of the left matrix from m on begin."""
@@ -248,9 +273,10 @@ class _Product:
         emit_left_packing(self.w, packer, self.packed_left())
 
     def plan_prefetch(
-        self, indices: dict[int, Number], n0: Number, vectors: int, full: Number
+        self, indices: dict[int, Number], n0: Number, vectors: int, rows: Number
     ) -> tuple[Number, Number, str]:
-        """How the next panel is asked for while this one is multiplied: units in all, units a row, its address.
+        """How the next panel is asked for while this one is multiplied in so many rows: units in all, units a row, its
+        address.
 
         A unit is one row of the panel, or, where columns lie along k, a cache line of each column.
         """
@@ -262,8 +288,7 @@ class _Product:
         if not self.in_rows:
             per_line = CACHE_LINE // core.dtype.bytes
             units = w.int_op("udiv", w.int_op("add", units, per_line - 1), per_line)
-        rows = w.int_op("mul", full, self.rows)
-        some = w.maximum_int(rows, 1)
+        some = w.maximum_int(w.int_op("sub", rows, w.remainder(rows, self.rows)), 1)
         share = w.int_op("udiv", w.int_op("sub", w.int_op("add", units, some), 1), some)
         # Nothing is asked for behind the last column.
         within = w.compare_int("sle", w.int_op("add", after, vectors * self.lanes), self.n)
@@ -271,19 +296,19 @@ class _Product:
         w.line(f"{chosen} = select i1 {within}, i64 {units}, i64 0")
         return chosen, share, following
 
-    def emit_left_over(self, m: Number, tile: Callable[[Number, int], None]) -> None:
+    def emit_left_over(self, m: Number, stop: Number, tile: Callable[[Number, int], None]) -> None:
         """The rows from m on, fewer than a full tile's: tiles of 8, 4, 2, 1 rows."""
         w = self.w
         for count in row_counts(self.rows):
-            if isinstance(m, int) and isinstance(self.m, int):
-                if self.m - m >= count:
+            if isinstance(m, int) and isinstance(stop, int):
+                if stop - m >= count:
                     tile(m, count)
                     m += count
                 continue
             before, then, ended, after = w.label("have"), w.label("tile"), w.label("ended"), w.label("after")
             w.jump(before)
             w.place(before)
-            w.branch(w.compare_int("sge", w.int_op("sub", self.m, m), count), then, after)
+            w.branch(w.compare_int("sge", w.int_op("sub", stop, m), count), then, after)
             w.place(then)
             tile(m, count)
             w.jump(ended)
