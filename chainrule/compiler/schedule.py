@@ -23,6 +23,7 @@ from chainrule.compiler.kernel import (
     make_position,
 )
 from chainrule.compiler.target import Target
+from chainrule.compiler.tiles import choose_tile
 from chainrule.graph.shapes import multiply_dims
 from chainrule.graph.types import Dim, OpenDim
 
@@ -38,8 +39,9 @@ def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     kernel = simplify_product(kernel)
     if isinstance(kernel.core, MatrixProduct):
         lanes = target.lanes(kernel.core.dtype)
-        unit = choose_rows(kernel, lanes)
-        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, unit, choose_tile(kernel, target, lanes)))
+        tile = choose_tile(kernel, target, lanes)
+        unit = choose_rows(kernel, tile[1] * lanes)
+        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, unit, tile))
     if not isinstance(kernel.core, Accumulation):
         kernel = merge_loops(kernel)
     lanes = count_lanes(kernel, target)
@@ -61,32 +63,19 @@ def choose_unit(kernel: Kernel, unit: int) -> int:
     return ROWS * outermost.scale if isinstance(outermost, OpenDim) else unit
 
 
-def choose_rows(kernel: Kernel, lanes: int) -> int:
-    """How many rows of a product one worker takes together; 0: its tiles are dealt out one by one.
+def choose_rows(kernel: Kernel, width: int) -> int:
+    """How many rows of a product one worker takes together; 0: its tiles of so many columns are dealt out one by one.
 
-    A batch is dealt out by rows if there are few columns. So is a matrix of weights if its columns fill no tiles, which
-    could not be dealt out evenly.
+    A batch is dealt out by rows if there are few columns. So is a matrix of weights if the columns fill no two tiles,
+    since single tiles could not be dealt out evenly.
     """
+    assert isinstance(kernel.core, MatrixProduct)
     rows, columns = kernel.loops[-2:]
     if kernel.rank > 2:
         return 1
-    assert isinstance(kernel.core, MatrixProduct)
     if isinstance(columns, OpenDim) or columns > _FEW_COLUMNS or kernel.core.narrow:
         return 0
-    return ROWS if isinstance(rows, OpenDim) or columns % (2 * lanes) else 0
-
-
-def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:
-    """Rows and vectors of a product's tile: as many sums as there are registers for, beside the two factors.
-
-    Columns that fill a single vector leave room for more rows: 16 of them, where they divide evenly.
-    """
-    if target.registers < 32:
-        return 6, 2
-    rows, columns = kernel.loops[-2:]
-    if isinstance(columns, int) and columns <= lanes and isinstance(rows, int) and rows % 16 == 0:
-        return 16, 1
-    return 12, 2
+    return ROWS if isinstance(rows, OpenDim) or columns <= width or columns % width else 0
 
 
 def simplify_product(kernel: Kernel) -> Kernel:

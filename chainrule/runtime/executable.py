@@ -37,7 +37,7 @@ _WORTH_A_BARRIER = 40_000
 """Estimated work of the rows between two barriers above which they are divided over the workers; below, meeting at a
 barrier costs more."""
 
-_WORTH_SHARING = 4_000
+_WORTH_SHARING = 1_000
 """Work of one row of those above which it is divided, if not every worker has rows of its own in it anyway."""
 
 _GAP = 4096 + 128

@@ -346,7 +346,7 @@ class _Product:
             def tile(m: Number, count: int) -> None:
                 here = {**indices, self.m_loop: m}
                 a = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
-                self.call_plain(count, vectors, a, b, stride, self.scratch)
+                self.call_plain(count, vectors, a, b, stride, self.scratch, thin=True)
                 self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
             if vectors != _THIN_VECTORS:
@@ -459,11 +459,20 @@ class _Product:
         )
 
     def call_plain(
-        self, count: int, vectors: int, a: str, b: str, stride: Number, scratch: str, edge: Number | None = None
+        self,
+        count: int,
+        vectors: int,
+        a: str,
+        b: str,
+        stride: Number,
+        scratch: str,
+        edge: Number | None = None,
+        thin: bool = False,
     ) -> None:
         """Sums of one tile; of the columns from `edge` on, where not all lanes have one."""
-        name = f"{self.w.name}.sums{count}x{vectors}{'' if edge is None else 'edge'}"
-        self.define(name, lambda name: self.tile_function(name, count, vectors, edge is not None, overlapped=False))
+        kind = "thin" if thin else "sums" if edge is None else "edge"
+        name = f"{self.w.name}.{kind}{count}x{vectors}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, edge is not None, thin=thin))
         self.w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
             f"ptr {scratch}, i64 {self.terms}{'' if edge is None else f', i64 {edge}'})"
@@ -516,7 +525,9 @@ class _Product:
 
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
-    def tile_function(self, name: str, count: int, vectors: int, edge: bool, overlapped: bool) -> str:
+    def tile_function(
+        self, name: str, count: int, vectors: int, edge: bool, overlapped: bool = False, thin: bool = False
+    ) -> str:
         """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn)."""
         dtype, lanes = self.core.dtype, self.lanes
         width = vectors * lanes
@@ -562,7 +573,7 @@ class _Product:
             right = [
                 w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes, mask) for c, mask in enumerate(masks)
             ]
-            if vectors >= _THIN_VECTORS or count == _THIN:
+            if thin:
                 self.emit_prefetch_ahead(w, width)
             if row_stride == 1 and overlapped:
                 # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
