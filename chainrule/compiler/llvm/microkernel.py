@@ -34,7 +34,7 @@ from chainrule.compiler.llvm.narrow import (
 from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
 
 if TYPE_CHECKING:
-    from chainrule.compiler.llvm.emit import KernelEmitter, Number
+    from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
 
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
 _THIN_VECTORS = 8  # of a thin tile of one or two rows
@@ -101,6 +101,43 @@ class _Product:
         w = self.w
         if self.narrow:
             self.pack_left(indices)
+        if isinstance(self.depth, str) and self.in_rows and not self.narrow and not self.batch:
+            single, several, ended = w.label("single"), w.label("several"), w.label("ended")
+            w.branch(w.compare_int("eq", self.depth, 1), single, several)
+            w.place(single)
+            self.emit_single(shared)
+            w.jump(ended)
+            w.place(several)
+            self.emit_sums(indices, shared)
+            w.jump(ended)
+            w.place(ended)
+            return
+        self.emit_sums(indices, shared)
+
+    def emit_single(self, shared: bool) -> None:
+        """Of a batch of one row: sums of one product each, so the body goes along the rows, without tiles."""
+        w, core = self.w, self.core
+        bounds = w.worker_range(self.m, max(1, w.schedule.unit)) if shared else (0, self.m)
+        with w.loop(*bounds) as m:
+            here: dict[int, Number] = {self.m_loop: m, self.k_loop: 0}
+            known = w.uniform_steps(self.kernel.body, self.n_loop, here, True)
+            left = w.load_run(
+                w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here)), core.dtype, 1
+            )
+
+            def inside(lanes: Lanes) -> None:
+                place = w.place_of(core.b_position.terms, {**here, self.n_loop: lanes.start})
+                address = w.element(w.pointers[core.b], core.dtype, place)
+                right = w.load_run(address, core.dtype, lanes.count, lanes.mask)
+                spread = left if lanes.count == 1 else w.splat(left, lanes.count)
+                total = w.fma(spread, right, w.const(0, core.dtype, lanes.count))
+                w.emit_stores(w.emit_steps(self.kernel.body, lanes, here, known, total), lanes, here)
+
+            w.along(self.n_loop, 0, self.n, inside)
+
+    def emit_sums(self, indices: dict[int, Number], shared: bool) -> None:
+        """The tiles."""
+        w = self.w
         if self.narrow or not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
             self.emit_panels(indices, 0, shared)
             return
@@ -521,7 +558,6 @@ class _Product:
 
                 w.along(self.n_loop, "%n0", "%stop", inside)
 
-        from chainrule.compiler.llvm.emit import Lanes
 
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
