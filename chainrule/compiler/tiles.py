@@ -19,19 +19,19 @@ import functools
 from chainrule.compiler.kernel import Kernel, MatrixProduct
 from chainrule.compiler.target import Target
 
-TILES = {32: ((12, 2), (8, 3), (6, 4), (5, 5), (16, 1)), 16: ((6, 2), (4, 3), (12, 1))}
-"""Rows and vectors of the tiles that fit so many registers, beside the two factors."""
+TILES = {32: ((12, 2), (8, 3), (6, 4), (4, 5), (16, 1)), 16: ((6, 2), (4, 3), (12, 1))}
+"""Rows and vectors of the tiles that fit so many registers beside the two factors; of equals the first is taken."""
 
 _TYPICAL = 64
 """What an open size is taken for."""
 
 _PER_CYCLE = 2  # multiply-adds, and loads
 _LATENCY = 4
-_ROW_CYCLES = 25
-"""Beside the sums: storing a row of a tile, and beginning the body with it."""
+_PACK_CYCLES = 4
+"""To copy a vector of a panel, which a panel that is all of the matrix does not need."""
 _NEAR_BYTES = 24 << 10
 """A panel up to this size stays in the first cache; a longer one streams from the second, at so many bytes a cycle:"""
-_STREAM_BYTES = 24
+_STREAM_BYTES = 16
 
 
 def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:
@@ -67,9 +67,9 @@ def count_cycles(rows: int, vectors: int, depth: int, tile: tuple[int, int], vec
         far = depth * panel * vector_bytes > _NEAR_BYTES
         for block in blocks:
             step = max(block * panel / _PER_CYCLE, (block + panel) / _PER_CYCLE, _LATENCY)
-            total += depth * (max(step, panel * vector_bytes / _STREAM_BYTES) if far else step) + _ROW_CYCLES * block
+            total += depth * (max(step, panel * vector_bytes / _STREAM_BYTES) if far else step)
         if len(panels) > 1:
-            total += 2 * depth * panel  # packed
+            total += _PACK_CYCLES * depth * panel
     return total
 
 

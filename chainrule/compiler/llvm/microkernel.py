@@ -558,7 +558,6 @@ class _Product:
 
                 w.along(self.n_loop, "%n0", "%stop", inside)
 
-
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
     def tile_function(
