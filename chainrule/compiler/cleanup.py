@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.graph.ir import INPUT, Graph, Node, reachable
+from chainrule.graph.ir import INPUT, Graph, Node, rewrite
 
 
 def merge_equal_nodes(graph: Graph) -> Graph:
@@ -13,21 +13,15 @@ def merge_equal_nodes(graph: Graph) -> Graph:
     Before: ``a = exp(x); b = exp(x); a + b``; after: ``a = exp(x); a + a``.
     """
     first: dict[Any, Node] = {}
-    new: dict[Node, Node] = {}
-    for node in reachable(graph.outputs):
+
+    def merge(node: Node) -> Node:
         if node.primitive is INPUT:
-            new[node] = node
-            continue
-        inputs = tuple([new[operand] for operand in node.inputs])
-        key = (node.primitive, tuple(map(id, inputs)), tuple(sorted(node.params.items(), key=_name)), node.type)
-        if key not in first:
-            first[key] = node.with_inputs(inputs)
-        new[node] = first[key]
-    return Graph(graph.name, graph.inputs, tuple(new[node] for node in graph.outputs))
+            return node
+        # The type follows from these; a dict of one primitive's parameters may have been filled in another order.
+        key = (node.primitive, tuple(map(id, node.inputs)), frozenset(node.params.items()))
+        return first.setdefault(key, node)
 
-
-def _name(item: tuple[str, Any]) -> str:
-    return item[0]
+    return rewrite(graph, merge)
 
 
 def drop_dead_nodes(graph: Graph) -> Graph:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.compiler.kernel import (
@@ -45,7 +45,7 @@ from chainrule.compiler.lower.body import (
     strip_reshapes,
 )
 from chainrule.compiler.program import Buffer, Program, Row
-from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, reachable
+from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, reachable, rewrite
 from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.shapes import contiguous_strides
 from chainrule.graph.types import Shape
@@ -53,7 +53,12 @@ from chainrule.graph.types import Shape
 _FREE = frozenset({"iota", "dim_size"})
 _REGIONS = frozenset({"pad", "concatenate"})
 _LONGEST_CHAIN = 48  # nodes inlined into one another before one is kept, so that bodies stay bounded
+_WINDOW = 8
 _WIDE_ROW = 64  # elements
+
+
+Reads = Mapping[Node, Mapping[Node, bool]]
+"""For each root what `find_reads` found."""
 
 
 @dataclass(eq=False)
@@ -66,17 +71,38 @@ class Group:
     region: tuple[Node, int] | None = None  # a part of a pad or concatenate: the node and the part's number
     roots: list[Node] = field(default_factory=list)
     reads: set[Node] = field(default_factory=set)
-    copies: list[tuple[Node, int]] = field(default_factory=list)  # (value, graph output) copied at the end
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a group computes: groups whose keys are equal, as those of equal layers are, have one kernel.
+
+    Args:
+        key: all that the kernel follows from: operations, types and parameters, and which operands share memory. None
+            where a kernel is always built anew.
+        sources: the kept values and leaves that the group reads, in the order in which the key tells of them.
+        scope: of the last root.
+        scopes: of all roots, and of what they inline.
+    """
+
+    key: Hashable
+    sources: list[Node]
+    scope: str
+    scopes: tuple[str, ...]
 
 
 def is_core(node: Node) -> bool:
     """Whether a node needs loops of its own: it starts a kernel."""
-    return node.primitive.family in ("reduction", "contraction") or node.primitive.name == "scatter_add"
+    return node.primitive.family in ("reduction", "contraction") or is_accumulation(node)
+
+
+def is_accumulation(node: Node) -> bool:
+    return node.primitive.name == "scatter_add"
 
 
 def is_pointwise(node: Node) -> bool:
     """Whether an element of the value is a function of its operands' elements at the same place."""
-    return node.primitive.family == "elementwise" or node.primitive.name in ("identity", "stop_gradient")
+    return node.primitive.family == "elementwise"
 
 
 def is_literal(node: Node) -> bool:
@@ -87,13 +113,6 @@ def is_leaf(node: Node) -> bool:
     return node.primitive in (INPUT, CONSTANT)
 
 
-def is_free(node: Node) -> bool:
-    """Whether a value is known without reading memory: each kernel works it out anew."""
-    if node.primitive.name in _FREE or is_literal(node):
-        return True
-    return node.type.rank == 0 and node.primitive.family == "elementwise" and all(map(is_free, node.inputs))
-
-
 def lay_out(graph: Graph) -> Graph:
     """Give each matrix product a right-hand side that is stored as it is or turned; other views are copied.
 
@@ -102,7 +121,6 @@ def lay_out(graph: Graph) -> Graph:
     Before: ``matmul(dy, w, transpose_b=True)``; after: ``matmul(dy, transpose(w))``, which packs its panels from w.
     """
     matmul, identity, transpose = PRIMITIVES["matmul"], PRIMITIVES["identity"], PRIMITIVES["transpose"]
-    done: dict[Node, Node] = {}
     copies: dict[Node, Node] = {}
 
     def stored(b: Node) -> Node:
@@ -112,23 +130,19 @@ def lay_out(graph: Graph) -> Graph:
             copies[b] = Node(identity, (b,), {}, b.type, b.scope)
         return copies[b]
 
-    for node in reachable(graph.outputs):
-        inputs = tuple([done[operand] for operand in node.inputs])
-        done[node] = node.with_inputs(inputs)
-        if node.primitive is matmul:
-            params = node.params
-            right = stored(inputs[1])
-            if params["transpose_b"]:
-                axes = (*range(right.type.rank - 2), right.type.rank - 1, right.type.rank - 2)
-                right = Node(
-                    transpose, (right,), {"axes": axes}, transpose.type_rule(right.type, axes=axes), right.scope
-                )
-            left = inputs[0]
-            if "precision" in params and left.primitive.name in VIEWS:
-                left = stored(left)  # pairs are packed from numbers that lie side by side
-            params = {**params, "transpose_b": False}
-            done[node] = Node(matmul, (left, right), params, node.type, node.scope)
-    return Graph(graph.name, graph.inputs, tuple(done[node] for node in graph.outputs))
+    def lay_out_product(node: Node) -> Node:
+        if node.primitive is not matmul:
+            return node
+        params = node.params
+        left, right = node.inputs[0], stored(node.inputs[1])
+        if params["transpose_b"]:
+            axes = (*range(right.type.rank - 2), right.type.rank - 1, right.type.rank - 2)
+            right = Node(transpose, (right,), {"axes": axes}, transpose.type_rule(right.type, axes=axes), right.scope)
+        if "precision" in params and left.primitive.name in VIEWS:
+            left = stored(left)  # pairs are packed from numbers that lie side by side
+        return Node(matmul, (left, right), {**params, "transpose_b": False}, node.type, node.scope)
+
+    return rewrite(graph, lay_out_product)
 
 
 def find_roots(graph: Graph) -> set[Node]:
@@ -136,50 +150,56 @@ def find_roots(graph: Graph) -> set[Node]:
     nodes = reachable(graph.outputs)
     readers: dict[Node, int] = dict.fromkeys(nodes, 0)
     roots: set[Node] = {node for node in graph.outputs if not is_leaf(node)}
+    roots |= find_gathered_beside_products(nodes)
     depth: dict[Node, int] = {}
-    gathered = find_gathered_beside_products(nodes)
 
-    def demand(node: Node) -> None:
+    def keep(node: Node) -> None:
+        if not is_leaf(node):
+            roots.add(node)
+
+    def keep_factor(node: Node) -> None:
         while node.primitive.name in VIEWS and (node.primitive.name != "reshape" or is_relabelling(node)):
             node = node.inputs[0]
         if node.primitive.name == "reshape" and node not in roots:
             node = node.inputs[0]
-        if not is_leaf(node):
-            roots.add(node)
+        keep(node)
 
-    for node in nodes:
+    def keep_what_lies_in_memory(node: Node) -> None:
         name = node.primitive.name
-        if is_core(node) or name in _REGIONS or name == "identity" or node in gathered:
+        if is_core(node) or name in _REGIONS:
             roots.add(node)
         if name == "matmul":
-            demand(node.inputs[0])
-            demand(node.inputs[1])
+            keep_factor(node.inputs[0])
+            keep_factor(node.inputs[1])
         elif name == "take":
-            array = strip_reshapes(node.inputs[0])
-            if not is_leaf(array):
-                roots.add(array)
-        elif name == "reshape" and not is_relabelling(node) and not is_leaf(node.inputs[0]):
-            roots.add(node.inputs[0])
+            keep(strip_reshapes(node.inputs[0]))
+        elif name == "reshape" and not is_relabelling(node):
+            keep(node.inputs[0])
+
+    for node in nodes:
+        name, rank = node.primitive.name, len(node.type.shape)
+        if name == "identity":
+            roots.add(node)
+        elif not is_pointwise(node):
+            keep_what_lies_in_memory(node)
+        is_view = name in VIEWS
         for operand in node.inputs:
+            narrowed = name == "broadcast_to" or len(operand.type.shape) < rank
             base = operand
-            narrowed = name == "broadcast_to" or operand.type.rank < node.type.rank
             while base.primitive.name in VIEWS:
                 narrowed = narrowed or base.primitive.name == "broadcast_to"
                 base = base.inputs[0]
-            if name not in VIEWS:
+            if not is_view:
                 readers[base] += 1
-            if narrowed and not is_leaf(base) and not is_free(base):
-                roots.add(base)
-        depth[node] = 1 + max((0 if operand in roots else depth[operand] for operand in node.inputs), default=0)
-        if depth[node] > _LONGEST_CHAIN and not is_leaf(node):
-            if name not in VIEWS:
-                roots.add(node)
-            elif not is_leaf(node.inputs[0]):
-                roots.add(node.inputs[0])
+            if narrowed and base.primitive.name not in _FREE:
+                keep(base)
+        depth[node] = 1 + max([0 if operand in roots else depth[operand] for operand in node.inputs], default=0)
+        if depth[node] > _LONGEST_CHAIN:
+            keep(node.inputs[0] if is_view else node)
     for node in nodes:
-        if readers[node] > 1 and not is_leaf(node) and node not in roots and not is_free(node):
+        if readers[node] > 1 and node not in roots and node.primitive.name not in _FREE:
             if any(not is_literal(operand) for operand in node.inputs):
-                roots.add(node)
+                keep(node)
     return roots
 
 
@@ -188,43 +208,51 @@ def find_gathered_beside_products(nodes: Sequence[Node]) -> set[Node]:
 
     The product's tiles would go to each row in memory once for every panel of columns; a copy is made row by row.
     """
+    # The gathered rows that a value is an elementwise function of, where there are some.
+    within = {node: {node} for node in nodes if _takes_wide_rows(node)}
+    if not within:
+        return set()
     found: set[Node] = set()
-    within: dict[Node, set[Node]] = {}  # the gathered rows that a value is an elementwise function of
     beside: set[Node] = set()  # values that are elementwise functions of a product
     for node in nodes:
         primitive = node.primitive
-        within[node] = set()
         if primitive.family == "contraction":
             beside.add(node)
-        elif primitive.name == "take":
-            width = math.prod(dim for dim in node.shape[1:] if isinstance(dim, int))
-            if width > _WIDE_ROW:
-                within[node] = {node}
         elif primitive.family == "elementwise" or primitive.name in VIEWS:
-            within[node] = set().union(*(within[operand] for operand in node.inputs))
-            if any(operand in beside for operand in node.inputs):
+            rows = set().union(*[within[operand] for operand in node.inputs if operand in within])
+            if not beside.isdisjoint(node.inputs):
                 beside.add(node)
-                found |= within[node]
-                within[node] = set()
+                found |= rows
+            elif rows:
+                within[node] = rows
     return found
 
 
-def kept_operands(node: Node, roots: set[Node]) -> set[Node]:
-    """The kept values and leaves that the value of `node` is computed from."""
-    found: set[Node] = set()
-    stack = list(node.inputs)
-    seen: set[Node] = set()
+def _takes_wide_rows(node: Node) -> bool:
+    if node.primitive.name != "take":
+        return False
+    return math.prod(dim for dim in node.shape[1:] if isinstance(dim, int)) > _WIDE_ROW
+
+
+def find_reads(node: Node, roots: set[Node]) -> dict[Node, bool]:
+    """The kept values and leaves that the value of `node` is computed from.
+
+    Of each, whether an element of `node` depends on its element at the same place alone, not on others through a view.
+    """
+    reads: dict[Node, bool] = {}
+    inlined: dict[Node, bool] = {node: True}
+    stack = [node]
     while stack:
-        operand = stack.pop()
-        if operand in seen:
-            continue
-        seen.add(operand)
-        if is_leaf(operand) or operand in roots:
-            if not is_literal(operand):
-                found.add(operand)
-        else:
-            stack.extend(operand.inputs)
-    return found
+        reader = stack.pop()
+        straight = inlined[reader] and is_pointwise(reader)
+        for operand in reader.inputs:
+            in_place = straight and operand.shape == node.shape
+            if operand in roots or is_leaf(operand):
+                reads[operand] = in_place and reads.get(operand, True)
+            elif operand not in inlined or inlined[operand] and not in_place:
+                inlined[operand] = in_place
+                stack.append(operand)
+    return reads
 
 
 class Dependencies:
@@ -269,7 +297,7 @@ class Dependencies:
                 stack.extend((follower, level + 1) for follower in self.followers[number])
 
 
-def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node, Group], Dependencies]:
+def form_groups(roots: set[Node], reads: Reads) -> tuple[list[Group], dict[Node, Group], Dependencies]:
     """Put each root into a group, in topological order."""
     groups: list[Group] = []
     home: dict[Node, Group] = {}
@@ -281,12 +309,14 @@ def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node,
         dependencies.add_group()
         return group
 
-    def join(group: Group, node: Node, reads: set[Node]) -> None:
-        for operand in reads:
+    def join(group: Group, node: Node, operands: Iterable[Node]) -> None:
+        for operand in operands:
             source = home.get(operand)
-            if source is not None and source is not group:
+            if source is group or is_literal(operand):
+                continue
+            group.reads.add(operand)
+            if source is not None:
                 dependencies.add(group.number, source.number)
-        group.reads |= {operand for operand in reads if home.get(operand) is not group}
         group.roots.append(node)
         home[node] = group
 
@@ -299,63 +329,42 @@ def form_groups(graph: Graph, roots: set[Node]) -> tuple[list[Group], dict[Node,
                 filling = node.primitive.name == "pad" and part == 0
                 group = start(node.shape if filling else operand.shape, region=(node, part))
                 if not filling:
-                    reads = {operand} if operand in roots or is_leaf(operand) else kept_operands(operand, roots)
-                    join(group, node, {read for read in reads if not is_literal(read)})
+                    kept = operand in roots or is_leaf(operand)
+                    join(group, node, {operand} if kept else find_reads(operand, roots))
                 if previous is not None:
                     dependencies.add(group.number, previous.number)
                 previous = group
             assert previous is not None
             home[node] = previous
             continue
-        reads = kept_operands(node, roots)
         if is_core(node):
             group = start(node.shape, core=node)
-            join(group, node, reads)
+            join(group, node, reads[node])
             continue
-        candidates = sorted({home[read].number for read in reads if read in home}, reverse=True)
-        for number in candidates:
+        sources = {home[read].number for read in reads[node] if read in home}
+        for number in sorted(sources, reverse=True):
             group = groups[number]
             if group.shape != node.shape or group.region is not None:
                 continue
-            if isinstance(group.core, Node) and group.core.primitive.name == "scatter_add":
+            if group.core is not None and is_accumulation(group.core):
                 continue
-            others = {home[read].number for read in reads if read in home and home[read] is not group}
-            if any(dependencies.depends(other, number) for other in others):
+            if any(dependencies.depends(other, number) for other in sources if other != number):
                 continue
-            if not _reads_in_place(node, group, roots, home):
-                continue
-            break
+            if all(in_place for read, in_place in reads[node].items() if home.get(read) is group):
+                break
         else:
             group = start(node.shape)
-        join(group, node, reads)
+        join(group, node, reads[node])
     return groups, home, dependencies
-
-
-def _reads_in_place(node: Node, group: Group, roots: set[Node], home: Mapping[Node, Group]) -> bool:
-    """Whether `node` reads the group's values only at its own index, not through a view."""
-    plain = is_pointwise(node)
-    stack = [(operand, plain and operand.shape == node.shape) for operand in node.inputs]
-    seen = set()
-    while stack:
-        operand, straight = stack.pop()
-        if (operand, straight) in seen:
-            continue
-        seen.add((operand, straight))
-        if operand in roots or is_leaf(operand):
-            if home.get(operand) is group and not straight:
-                return False
-            continue
-        plain = straight and is_pointwise(operand)
-        stack.extend((inner, plain and inner.shape == node.shape) for inner in operand.inputs)
-    return True
 
 
 def build_program(graph: Graph, updates: Mapping[int, int]) -> Program:
     """The program of a graph; ``updates[output] = input`` names the outputs that replace an input's value."""
     graph = lay_out(graph)
     roots = find_roots(graph)
-    groups, home, dependencies = form_groups(graph, roots)
-    in_place = _choose_in_place(graph, updates, groups, home, dependencies)
+    reads = {root: find_reads(root, roots) for root in roots}
+    groups, home, dependencies = form_groups(roots, reads)
+    in_place = _choose_in_place(graph, updates, groups, home, dependencies, reads)
     ordered = _order(groups, dependencies)
     return _Builder(graph, roots, groups, home, updates, in_place).build(ordered)
 
@@ -366,11 +375,11 @@ def _choose_in_place(
     groups: list[Group],
     home: Mapping[Node, Group],
     dependencies: Dependencies,
+    reads: Reads,
 ) -> dict[int, int]:
     """The updates that may be stored straight into the input's memory, with the readers put before them."""
     chosen: dict[int, int] = {}
     taken: set[Node] = set()
-    kept = set(home)
     readers: dict[Node, list[Group]] = {}
     for group in groups:
         for read in group.reads:
@@ -388,9 +397,9 @@ def _choose_in_place(
             continue
         if node.primitive.family != "elementwise":
             continue
-        if group.core is not None and target in kept_operands(group.core, kept):
+        if group.core is not None and target in reads[group.core]:
             continue
-        if not all(_reads_input_straight(root, target, home) for root in group.roots if root is not group.core):
+        if not all(reads[root].get(target, True) for root in group.roots if root is not group.core):
             continue
         others = [reader for reader in readers.get(target, []) if reader is not group]
         if any(dependencies.depends(reader.number, group.number) for reader in others):
@@ -402,40 +411,27 @@ def _choose_in_place(
     return chosen
 
 
-def _reads_input_straight(root: Node, target: Node, home: Mapping[Node, Group]) -> bool:
-    """Whether `root` reads the input `target` only at its own index."""
-    plain = is_pointwise(root)
-    stack = [(operand, plain and operand.shape == root.shape) for operand in root.inputs]
-    seen = set()
-    while stack:
-        operand, straight = stack.pop()
-        if (operand, straight) in seen:
-            continue
-        seen.add((operand, straight))
-        if operand is target:
-            if not straight:
-                return False
-            continue
-        if is_leaf(operand) or operand in home:
-            continue
-        plain = straight and is_pointwise(operand)
-        stack.extend((inner, plain and inner.shape == root.shape) for inner in operand.inputs)
-    return True
-
-
 def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
-    """A topological order, as near to that of the graph as there is."""
+    """A topological order in which neighbours are independent where they can be, so that workers seldom wait.
+
+    Before: dx2, dw2, db2, dx1, dw1, …, where dw2 overwrites weights that dx2 reads; after: dx2 | dw2, db2, dx1 | ….
+    A group is moved forward by at most `_WINDOW` places, so that arrays do not live much longer.
+    """
     waiting = {group.number: len(dependencies.before[group.number]) for group in groups}
     ready = [number for number, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     order: list[Group] = []
     while ready:
-        number = heapq.heappop(ready)
-        order.append(groups[number])
-        for follower in dependencies.followers[number]:
-            waiting[follower] -= 1
-            if waiting[follower] == 0:
-                heapq.heappush(ready, follower)
+        epoch = []
+        first = ready[0]
+        while ready and ready[0] <= first + _WINDOW:
+            epoch.append(heapq.heappop(ready))
+        for number in epoch:
+            order.append(groups[number])
+            for follower in sorted(dependencies.followers[number]):
+                waiting[follower] -= 1
+                if waiting[follower] == 0:
+                    heapq.heappush(ready, follower)
     assert len(order) == len(groups), "the groups depend on each other in a circle"
     return order
 
@@ -456,6 +452,7 @@ class _Builder:
         self.buffers: list[Buffer] = []
         self.buffer_of: dict[Node, int] = {}
         self.kernels: dict[Kernel, int] = {}
+        self.known: dict[Hashable, tuple[int, list[int]]] = {}  # by outline: the kernel, the order of the sources
         self.rows: list[Row] = []
         self.outputs: list[int] = [-1] * len(graph.outputs)
         self.targets: dict[Node, list[int]] = {}  # buffers beside its own that a root is stored to
@@ -548,12 +545,73 @@ class _Builder:
         kernel = Kernel((Operand(node.dtype, True),), node.shape, None, (literal,), (Store(0, position, 0),))
         self.add_row(kernel, [self.buffer(node)], node.scope)
 
-    def add_row(self, kernel: Kernel, buffers: list[int], scope: str, scopes: tuple[str, ...] = ()) -> None:
+    def add_row(self, kernel: Kernel, buffers: list[int], scope: str) -> None:
         number = self.kernels.setdefault(kernel, len(self.kernels))
-        self.rows.append(Row(number, tuple(buffers), scope, scopes or (scope,)))
+        self.rows.append(Row(number, tuple(buffers), scope, (scope,)))
 
     def add_group(self, group: Group) -> None:
+        """The row of a group; its kernel is built where no group before had the same outline."""
+        outline = self._outline(group)
+        if outline.key in self.known:
+            number, places = self.known[outline.key]
+            buffers = [self.buffer(outline.sources[place]) for place in places]
+            for root in group.roots:
+                buffers += self._destinations(root)
+            buffers = list(dict.fromkeys(buffers))
+        else:
+            kernel, buffers, reads = self._build_kernel(group)
+            number = self.kernels.setdefault(kernel, len(self.kernels))
+            place_of = {source: place for place, source in enumerate(outline.sources)}
+            if outline.key is not None and all(node in place_of for node in reads):
+                self.known[outline.key] = number, [place_of[node] for node in reads]
+        self.rows.append(Row(number, tuple(buffers), outline.scope, outline.scopes))
+        if group.core is not None and is_accumulation(group.core):
+            first, *others = self._destinations(group.core, always=True)
+            for other in others:
+                self.add_copy(group.core, first, other)
+
+    def _outline(self, group: Group) -> Outline:
+        """What a group computes, with its nodes and buffers told by numbers, in the order in which they are met."""
+        starts, named = group.roots, group.roots
+        if group.region is not None:
+            node, part = group.region  # a part of a join, or what a border is put around
+            starts = [node.inputs[0 if node.primitive.name == "pad" else part]] if group.roots else []
+            named = [node]
+        numbers = {node: number for number, node in enumerate(starts)}
+        memory: dict[int | Node, int] = {}  # numbers of buffers, and of nodes that have none yet
+        sources: list[Node] = []
+        scopes = dict.fromkeys([node.scope for node in named])
+        steps: list[Hashable] = []
+        stack = list(starts)
+        while stack:
+            node = stack.pop()
+            if is_literal(node):
+                steps.append(node.params["value"])
+            elif is_leaf(node) or self.home.get(node, group) is not group:
+                place = memory.setdefault(self.buffer_of.get(node, node), len(memory))
+                steps.append((node.dtype, node.shape, place))
+                sources.append(node)
+            else:
+                scopes[node.scope] = None
+                for operand in node.inputs:
+                    if operand not in numbers:
+                        numbers[operand] = len(numbers)
+                        stack.append(operand)
+                operands = tuple([numbers[operand] for operand in node.inputs])
+                steps.append((node.primitive, node.dtype, node.shape, tuple(node.params.items()), operands))
+        stores = []
+        for root in group.roots:
+            targets = [memory.setdefault(buffer, len(memory)) for buffer in self.targets.get(root, [])]
+            stores.append((root in self.escapes or root in self.late, *targets))
+        key = None
+        if group.region is None and (group.core is None or not is_accumulation(group.core)):
+            key = (group.shape, group.core is None, len(starts), tuple(steps), tuple(stores))
+        return Outline(key, sources, named[-1].scope, tuple(scopes))
+
+    def _build_kernel(self, group: Group) -> tuple[Kernel, list[int], list[Node]]:
+        """The kernel of a group, the buffers that it is given in order, and the nodes that it reads in order."""
         operands: list[int] = []  # buffer numbers
+        reads: dict[Node, None] = {}
         written: set[int] = set()
 
         def use(buffer: int) -> int:
@@ -562,10 +620,11 @@ class _Builder:
             return operands.index(buffer)
 
         def operand_of(node: Node) -> int:
+            reads[node] = None
             return use(self.buffer(node))
 
         def is_stored(node: Node) -> bool:
-            return is_leaf(node) or (node in self.roots and self.home[node] is not group)
+            return is_leaf(node) or self.home.get(node, group) is not group
 
         def is_readable(node: Node) -> bool:
             return is_leaf(node) or node in self.roots
@@ -575,7 +634,6 @@ class _Builder:
         body = BodyBuilder(is_stored, operand_of)
         core: Reduction | MatrixProduct | Accumulation | None = None
         stores: list[Store] = []
-        also: list[int] = []
 
         def store(buffer: int, position: Position, value: int) -> None:
             stores.append(Store(use(buffer), position, value))
@@ -587,8 +645,7 @@ class _Builder:
         elif node is not None and node.primitive.family == "contraction":
             core = self._matrix_product(node, is_readable, operand_of)
         elif node is not None:
-            also = self._destinations(node, always=True)
-            self.buffer_of[node] = also[0]
+            self.buffer_of[node] = self._destinations(node, always=True)[0]
             self.add_zeros(node)
             core = self._accumulation(node, is_stored, operand_of)
             written.add(self.buffer(node))
@@ -608,7 +665,6 @@ class _Builder:
         if isinstance(core, Accumulation):
             assert node is not None
             loops = (core.rows, *node.shape[1:])[1:]
-        scope = group.roots[-1] if group.roots else group.region[0] if group.region else None
         kernel = Kernel(
             tuple(Operand(self.buffers[buffer].type.dtype, buffer in written) for buffer in operands),
             loops,
@@ -617,27 +673,7 @@ class _Builder:
             tuple(stores),
         )
         assert len(loops) in (rank, rank - 1)
-        self.add_row(kernel, operands, scope.scope if scope is not None else "", self._scopes_of(group))
-        if node is not None and isinstance(core, Accumulation):
-            for target in also[1:]:
-                self.add_copy(node, also[0], target)
-
-    def _scopes_of(self, group: Group) -> tuple[str, ...]:
-        """The scopes of what the group's kernel computes: its roots, and what they inline."""
-        stack = list(group.roots)
-        if group.region is not None:  # a part of a join, or what a border is put around
-            node, part = group.region
-            stack = [node.inputs[0 if node.primitive.name == "pad" else part]] if group.roots else []
-        found: dict[str, None] = {node.scope: None for node in group.roots}
-        seen = set(stack)
-        while stack:
-            node = stack.pop()
-            if is_leaf(node) or (node in self.roots and self.home[node] is not group):
-                continue
-            found[node.scope] = None
-            stack += [operand for operand in node.inputs if operand not in seen]
-            seen.update(node.inputs)
-        return tuple(found)
+        return kernel, operands, list(reads)
 
     def _destinations(self, root: Node, always: bool = False) -> list[int]:
         """The buffers that a root is stored to: for other kernels, for results, for Variables."""

@@ -6,7 +6,7 @@ Before: ``matmul(a, b, precision="bfloat16")``; after: ``matmul(round_to_bfloat1
 from __future__ import annotations
 
 from chainrule.compiler.target import Target
-from chainrule.graph.ir import Graph, Node, reachable
+from chainrule.graph.ir import Graph, Node, rewrite
 from chainrule.graph.primitive import PRIMITIVES
 
 
@@ -15,7 +15,6 @@ def spell_out_precision(graph: Graph, target: Target) -> Graph:
     if target.has_bfloat16:
         return graph
     matmul, rounding = PRIMITIVES["matmul"], PRIMITIVES["round_to_bfloat16"]
-    new: dict[Node, Node] = {}
     rounded: dict[Node, Node] = {}
 
     def round_once(node: Node) -> Node:
@@ -23,11 +22,10 @@ def spell_out_precision(graph: Graph, target: Target) -> Graph:
             rounded[node] = Node(rounding, (node,), {}, node.type, node.scope)
         return rounded[node]
 
-    for node in reachable(graph.outputs):
-        inputs = tuple(new[operand] for operand in node.inputs)
-        if node.primitive is matmul and "precision" in node.params:
-            params = {name: value for name, value in node.params.items() if name != "precision"}
-            new[node] = Node(matmul, tuple(map(round_once, inputs)), params, node.type, node.scope)
-        else:
-            new[node] = node.with_inputs(inputs)
-    return Graph(graph.name, graph.inputs, tuple(new[node] for node in graph.outputs))
+    def spell_out(node: Node) -> Node:
+        if node.primitive is not matmul or "precision" not in node.params:
+            return node
+        params = {name: value for name, value in node.params.items() if name != "precision"}
+        return Node(matmul, tuple(map(round_once, node.inputs)), params, node.type, node.scope)
+
+    return rewrite(graph, spell_out)

@@ -5,12 +5,14 @@ Only what holds for every IEEE number is here: ``x + 0`` is not x for x = -0, an
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.graph.ir import CONSTANT, INPUT, Graph, Node, make_constant, reachable
+from chainrule.graph.ir import CONSTANT, Graph, Node, make_constant, rewrite
+from chainrule.graph.primitive import Primitive
 from chainrule.graph.types import OpenDim
 
 _FOLD = 1024  # elements of the largest constant computed at compile time
@@ -22,7 +24,7 @@ def _is_number(node: Node, value: float) -> bool:
 
 def drop_marks(node: Node) -> Node | None:
     """identity(x) = x, stop_gradient(x) = x."""
-    return node.inputs[0] if node.primitive.name in ("identity", "stop_gradient") else None
+    return node.inputs[0]
 
 
 def drop_neutral(node: Node) -> Node | None:
@@ -45,22 +47,19 @@ def _is_positive_zero(node: Node) -> bool:
 
 def drop_still_movement(node: Node) -> Node | None:
     """A reshape, broadcast, slice, cast or transpose that changes nothing is its operand."""
-    name = node.primitive.name
-    if name in ("reshape", "broadcast_to", "cast", "slice") and node.inputs[0].type == node.type:
-        if name != "slice" or all(step == 1 for step in node.params["step"]):
-            return node.inputs[0]
-    if name == "transpose" and node.params["axes"] == tuple(range(node.type.rank)):
-        return node.inputs[0]
-    return None
+    if node.primitive.name == "transpose":
+        still = node.params["axes"] == tuple(range(node.type.rank))
+    else:
+        still = node.inputs[0].type == node.type and all(step == 1 for step in node.params.get("step", ()))
+    return node.inputs[0] if still else None
 
 
 def join_movement(node: Node) -> Node | None:
     """reshape(reshape(x)) = reshape(x); transpose(transpose(x)) = one transpose."""
-    name = node.primitive.name
-    if name not in ("reshape", "transpose") or node.inputs[0].primitive is not node.primitive:
-        return None
     inner = node.inputs[0]
-    if name == "reshape":
+    if inner.primitive is not node.primitive:
+        return None
+    if node.primitive.name == "reshape":
         return Node(node.primitive, inner.inputs, node.params, node.type, node.scope)
     axes = tuple(inner.params["axes"][axis] for axis in node.params["axes"])
     return Node(node.primitive, inner.inputs, {"axes": axes}, node.type, node.scope)
@@ -68,14 +67,13 @@ def join_movement(node: Node) -> Node | None:
 
 def use_scalars(node: Node) -> Node | None:
     """An elementwise operation takes a scalar as it is: f(x, broadcast_to(c)) = f(x, c) where x has the shape."""
-    if node.primitive.family != "elementwise" or len(node.inputs) < 2:
+    scalars = [_spread_scalar(operand) for operand in node.inputs]
+    if not any(scalars):
         return None
-    whole = [operand for operand in node.inputs if operand.type.shape and not _spread_scalar(operand)]
-    if not whole:
+    pairs = list(zip(node.inputs, scalars, strict=True))
+    if not any(operand.type.shape and not scalar for operand, scalar in pairs):
         return None
-    inputs = tuple(operand.inputs[0] if _spread_scalar(operand) else operand for operand in node.inputs)
-    changed = node.with_inputs(inputs)
-    return None if changed is node else changed
+    return node.with_inputs(tuple(operand.inputs[0] if scalar else operand for operand, scalar in pairs))
 
 
 def _spread_scalar(node: Node) -> bool:
@@ -84,7 +82,10 @@ def _spread_scalar(node: Node) -> bool:
 
 def fold_constants(node: Node) -> Node | None:
     """A function of constants alone is a constant."""
-    if not node.inputs or not node.type.is_static or any(operand.primitive is not CONSTANT for operand in node.inputs):
+    for operand in node.inputs:  # most often the first one is none
+        if operand.primitive is not CONSTANT:
+            return None
+    if not node.inputs or not node.type.is_static:
         return None
     size = math.prod(dim for dim in node.type.shape if isinstance(dim, int))
     if size > _FOLD or any(isinstance(v, OpenDim) for v in node.params.values()):
@@ -96,8 +97,6 @@ def fold_constants(node: Node) -> Node | None:
 
 def turn_in_product(node: Node) -> Node | None:
     """matmul(transpose(a), b) = matmul(a, b) with a read the other way round."""
-    if node.primitive.name != "matmul":
-        return None
     inputs, params = list(node.inputs), dict(node.params)
     for place, flag in enumerate(("transpose_a", "transpose_b")):
         operand = inputs[place]
@@ -109,34 +108,39 @@ def turn_in_product(node: Node) -> Node | None:
     return Node(node.primitive, tuple(inputs), params, node.type, node.scope)
 
 
-RULES: tuple[Callable[[Node], Node | None], ...] = (
-    drop_marks,
-    drop_neutral,
-    drop_still_movement,
-    join_movement,
-    use_scalars,
-    turn_in_product,
-    fold_constants,
+_ALL = ("elementwise", "reduction", "movement", "indexing", "contraction", "random")
+
+RULES: tuple[tuple[Callable[[Node], Node | None], tuple[str, ...]], ...] = (
+    (drop_marks, ("identity", "stop_gradient")),
+    (drop_neutral, ("multiply", "divide", "subtract", "negative")),
+    (drop_still_movement, ("reshape", "broadcast_to", "cast", "slice", "transpose")),
+    (join_movement, ("reshape", "transpose")),
+    (use_scalars, ("elementwise",)),
+    (turn_in_product, ("matmul",)),
+    (fold_constants, _ALL),
 )
+"""Each rule, and the primitives or families of primitives that it is tried on."""
+
+
+@functools.cache
+def rules_for(primitive: Primitive) -> tuple[Callable[[Node], Node | None], ...]:
+    """The rules that are tried on nodes of a primitive, in order."""
+    return tuple(rule for rule, kinds in RULES if primitive.name in kinds or primitive.family in kinds)
 
 
 def simplify(graph: Graph) -> Graph:
     """The graph with every rule applied wherever it fits, in one pass from the inputs to the outputs."""
-    new: dict[Node, Node] = {}
-    for node in reachable(graph.outputs):
-        if node.primitive is INPUT or node.primitive is CONSTANT:
-            new[node] = node
-            continue
-        current = node.with_inputs(tuple([new[operand] for operand in node.inputs]))
-        changed = True
-        while changed:
-            changed = False
-            for rule in RULES:
-                found = rule(current)
-                if found is not None:
-                    current, changed = found, True
-                    break
-            if current.primitive in (INPUT, CONSTANT):
+    return rewrite(graph, simplify_node)
+
+
+def simplify_node(node: Node) -> Node:
+    """The node after every rule that fits it, or that fits what another has made of it."""
+    changed = True
+    while changed:
+        changed = False
+        for rule in rules_for(node.primitive):
+            found = rule(node)
+            if found is not None:
+                node, changed = found, True
                 break
-        new[node] = current
-    return Graph(graph.name, graph.inputs, tuple(new[node] for node in graph.outputs))
+    return node

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +78,7 @@ class Node:
         return len(self.type.shape)
 
     def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
-        """The same operation on other inputs; the node itself where they are its own."""
-        if all(map(operator.is_, inputs, self.inputs)):
-            return self
+        """The same operation on other inputs."""
         return Node(self.primitive, inputs, self.params, self.type, self.scope)
 
     def __repr__(self) -> str:
@@ -165,20 +163,30 @@ class Graph:
 
 def reachable(outputs: Iterable[Node]) -> list[Node]:
     """Every node that `outputs` need, themselves included, in the order of creation."""
-    seen: set[Node] = set()
-    stack = list(outputs)
+    seen = set(outputs)
+    stack = list(seen)
     while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.inputs)
-    return sorted(seen, key=lambda node: node.number)
+        for operand in stack.pop().inputs:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return sorted(seen, key=_number)
 
 
-def substitute(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[Node]:
-    """`outputs` computed with other nodes in place of the keys of `replacements`; what does not change is shared."""
-    new = dict(replacements)
-    for node in reachable(outputs):
-        if node not in new:
-            new[node] = node.with_inputs(tuple([new[operand] for operand in node.inputs]))
-    return [new[node] for node in outputs]
+_number = operator.attrgetter("number")
+
+
+def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
+    """The graph with `rule` applied to each node once, inputs first; what does not change is shared.
+
+    The nodes that `rule` is given read what it made of their inputs.
+    """
+    changed: dict[Node, Node] = {}
+    for node in reachable(graph.outputs):
+        current = node
+        if not changed.keys().isdisjoint(node.inputs):
+            current = node.with_inputs(tuple([changed.get(operand, operand) for operand in node.inputs]))
+        current = rule(current)
+        if current is not node:
+            changed[node] = current
+    return Graph(graph.name, graph.inputs, tuple([changed.get(node, node) for node in graph.outputs]))

@@ -24,6 +24,7 @@ from chainrule.graph.types import ArrayType, as_dtype, type_of
 from chainrule.graph.variable import Variable
 
 Operand = Any  # a Node, a Variable, an array, or a Python number
+_NUMBERS = (bool, int, float)
 
 
 class Trace:
@@ -93,7 +94,7 @@ def as_operand(value: Operand) -> Node | np.ndarray:
         trace = current_trace()
         # Outside a trace a copy: what is computed from it must not change when the Variable does.
         return value.numpy() if trace is None else trace.read(value)
-    if isinstance(value, bool | int | float):
+    if isinstance(value, _NUMBERS):
         return np.asarray(value, dtype=as_dtype(type(value)).numpy)
     try:
         array = np.asarray(value)
@@ -114,13 +115,14 @@ def as_node(value: Operand) -> Node:
 
 def apply(primitive: Primitive, *values: Operand, **params: Any) -> Any:
     """The result of a primitive: a node if any argument is traced or a dimension is open, else an array."""
-    operands = [as_operand(value) for value in values]
+    operands = [value if isinstance(value, Node) else as_operand(value) for value in values]
+    traced = [operand for operand in operands if isinstance(operand, Node)]
     types = [operand.type if isinstance(operand, Node) else type_of(operand) for operand in operands]
     result = primitive.type_rule(*types, **params)
-    if result.is_static and not any(isinstance(operand, Node) for operand in operands):
+    if not traced and result.is_static:
         return np.asarray(primitive.evaluate(*operands, **params), dtype=result.dtype.numpy)
-    inputs = tuple(operand if isinstance(operand, Node) else make_constant(operand) for operand in operands)
-    return Node(primitive, inputs, params, result, _scope.get())
+    inputs = traced if len(traced) == len(operands) else map(as_node, operands)
+    return Node(primitive, tuple(inputs), params, result, _scope.get())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ promote dtypes and broadcast shapes before they apply a primitive.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -35,14 +36,16 @@ def _common_shape(name: str, types: tuple[ArrayType, ...]) -> tuple[Any, ...]:
 
 
 def _same_dtype(name: str, types: tuple[ArrayType, ...]) -> DType:
-    if len({operand.dtype for operand in types}) != 1:
-        raise ChainruleError(
-            "the operands differ in dtype",
-            where=name,
-            expected=types[0].dtype.name,
-            got=" and ".join(operand.dtype.name for operand in types),
-        )
-    return types[0].dtype
+    dtype = types[0].dtype
+    for operand in types:
+        if operand.dtype is not dtype:
+            raise ChainruleError(
+                "the operands differ in dtype",
+                where=name,
+                expected=dtype.name,
+                got=" and ".join(operand.dtype.name for operand in types),
+            )
+    return dtype
 
 
 def _number_rule(
@@ -58,7 +61,10 @@ def _number_rule(
             raise ChainruleError(
                 "wrong dtype", where=name, expected=" or ".join(kinds), got=dtype.name, fix="convert with cr.ops.cast"
             )
-        return ArrayType(result or dtype, _common_shape(name, types))
+        shape = _common_shape(name, types)
+        if shape is types[0].shape and result is None:
+            return types[0]  # most often: equal types that are one object are told apart fast
+        return ArrayType(result or dtype, shape)
 
     return rule
 
@@ -753,13 +759,18 @@ STOP_GRADIENT = Primitive(
 # -- public functions ---------------------------------------------------------------------------------------------
 
 
-def _dtype_of(value: Any) -> DType:
-    return value.dtype if isinstance(value, Node | Variable) else as_dtype(np.asarray(value).dtype)
+_TYPED = (Node, Variable)
+_WEAK = (bool, int, float)
+
+
+def _dtype_of(operand: Any) -> DType:
+    """The dtype of what `as_operand` gave."""
+    return operand.dtype if isinstance(operand, Node) else as_dtype(operand.dtype)
 
 
 def _is_weak(value: Any) -> bool:
     """Whether a value is a Python number, which takes the dtype of the array it meets."""
-    return isinstance(value, bool | int | float) and not isinstance(value, np.generic)
+    return isinstance(value, _WEAK) and not isinstance(value, np.generic)
 
 
 def _weak_dtype(value: Any, other: DType) -> DType:
@@ -770,40 +781,37 @@ def _weak_dtype(value: Any, other: DType) -> DType:
     return other
 
 
+def _meeting_dtype(operands: list[Any]) -> DType:
+    """The dtype in which arrays and Python numbers meet; that of the numbers where there are no arrays."""
+    numbers = [operand for operand in operands if _is_weak(operand)]
+    if len(numbers) == len(operands):
+        return functools.reduce(promote, [as_dtype(type(number)) for number in numbers])
+    target = functools.reduce(promote, [_dtype_of(operand) for operand in operands if not _is_weak(operand)])
+    for number in numbers:
+        target = promote(target, _weak_dtype(number, target))
+    return target
+
+
+def _converted(operand: Any, dtype: DType) -> Any:
+    """What `as_operand` gave, or a Python number, with this dtype."""
+    if _is_weak(operand):
+        return np.asarray(operand, dtype=dtype.numpy)
+    return operand if _dtype_of(operand) is dtype else apply(CAST, operand, dtype=dtype)
+
+
 def promoted(name: str, values: tuple[Any, ...], floating: bool = False) -> list[Any]:
     """Operands with one dtype and one shape: Python numbers take the arrays' dtype, scalars stay scalars."""
-    strong = [
-        _dtype_of(as_operand(value) if not isinstance(value, Node) else value)
-        for value in values
-        if not _is_weak(value)
-    ]
-    if strong:
-        target = strong[0]
-        for dtype in strong[1:]:
-            target = promote(target, dtype)
-        for value in values:
-            if _is_weak(value):
-                target = promote(target, _weak_dtype(value, target))
-    else:
-        target = as_dtype(type(values[0]))
-        for value in values[1:]:
-            target = promote(target, as_dtype(type(value)))
-    if floating and not target.is_float:
-        target = float32
-    operands = []
-    for value in values:
-        if _is_weak(value):
-            operands.append(np.asarray(value, dtype=target.numpy))
-        else:
-            operands.append(cast(value, target))
-    return aligned(name, operands)
+    operands = [value if _is_weak(value) else as_operand(value) for value in values]
+    dtype = _meeting_dtype(operands)
+    if floating and not dtype.is_float:
+        dtype = float32
+    return aligned(name, [_converted(operand, dtype) for operand in operands])
 
 
 def aligned(name: str, operands: list[Any]) -> list[Any]:
     """Operands broadcast to one shape; those without a shape stay as they are."""
-    shapes = [operand.shape for operand in operands]
-    first = next((shape for shape in shapes if shape), ())
-    if all(not shape or shape == first for shape in shapes):
+    shapes = [operand.shape for operand in operands if operand.shape]
+    if not shapes or shapes.count(shapes[0]) == len(shapes):
         return operands
     shape = broadcast_shapes(*shapes, where=name)
     from chainrule.ops.movement import broadcast_to
@@ -812,12 +820,15 @@ def aligned(name: str, operands: list[Any]) -> list[Any]:
 
 
 def _apply_numbers(primitive: Primitive, *values: Any, floating: bool = False) -> Any:
-    first = values[0]
-    if isinstance(first, Node | Variable) and (first.dtype.is_float or not floating):
-        kind = first.type
-        if all(isinstance(value, Node | Variable) and value.type == kind for value in values):
-            return apply(primitive, *values)  # nothing to promote: most operations of a traced network
-    return apply(primitive, *promoted(primitive.name, values, floating))
+    if not _are_of_one_type(values) or floating and not values[0].dtype.is_float:
+        values = tuple(promoted(primitive.name, values, floating))
+    return apply(primitive, *values)
+
+
+def _are_of_one_type(values: tuple[Any, ...]) -> bool:
+    """Whether there is nothing to promote, as in most operations of a traced network."""
+    kinds = [value.type for value in values if isinstance(value, _TYPED)]
+    return len(kinds) == len(values) and all(kind is kinds[0] or kind == kinds[0] for kind in kinds)
 
 
 def add(x: Any, y: Any) -> Any:
@@ -1003,10 +1014,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def cast(x: Any, dtype: Any) -> Any:
     """The same numbers with another dtype."""
-    wanted = as_dtype(dtype)
-    operand = as_operand(x)
-    current = operand.dtype if isinstance(operand, Node) else as_dtype(operand.dtype)
-    return operand if current == wanted else apply(CAST, operand, dtype=wanted)
+    return _converted(as_operand(x), as_dtype(dtype))
 
 
 def identity(x: Any) -> Any:

@@ -1,7 +1,8 @@
 """The matrix product: register tiles over the result, panels of the right matrix, the epilogue between the products.
 
     for each panel of C columns (panels and blocks of rows divided over the workers):
-        pack      the panel's columns of the right matrix side by side, turned if they lie along k
+        pack      the panel's columns of the right matrix side by side: turned before, if they lie along k, else
+                  by the first block as it reads them
         for each block of R rows:
             R x C sums in registers over all of k; meanwhile, a row at a time,
                 the epilogue of the block before (its sums lie in a scratch of R x C) and
@@ -35,6 +36,8 @@ from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
 
 if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
+
+Right = tuple[str, "Number"]  # where a panel of the right matrix begins, and the step from row to row
 
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
 _THIN_VECTORS = 8  # of a thin tile of one or two rows
@@ -224,67 +227,80 @@ class _Product:
         w = self.w
         low, high = rows
         count = w.int_op("sub", high, low)
-        pointer, stride = self.emit_right(indices, n0, count, vectors, edge)
         units, share, following = self.plan_prefetch(indices, n0, vectors, count)
         overlapped = not edge or w.target.has_masks
 
-        def tile(m: Number, rows: int) -> None:
+        def tile(m: Number, rows: int, right: Right, packing: bool = False) -> None:
             a = self.left(m, indices)
             if rows == self.rows and overlapped:
                 unit = w.int_op("mul", w.int_op("sub", m, low), share)
-                self.call_tile(rows, vectors, edge, (a, pointer, stride, m, n0, following, unit, share, units), indices)
+                arguments = (a, *right, m, n0, following, unit, share, units)
+                self.call_tile(rows, vectors, edge, packing, arguments, indices)
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
                 return
-            self.call_plain(rows, vectors, a, pointer, stride, self.aside, n0 if edge else None)
+            self.call_plain(rows, vectors, a, *right, self.aside, n0 if edge else None)
             stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
             self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
 
+        right, first = self.emit_right(indices, n0, (low, count), vectors, edge, tile)
         behind = w.int_op("sub", high, w.remainder(count, self.rows))
         if not isinstance(self.m, int) or self.m >= self.rows:
-            with w.loop(low, behind, self.rows) as m:
-                tile(m, self.rows)
+            with w.loop(first, behind, self.rows) as m:
+                tile(m, self.rows, right)
         if isinstance(self.m, int) and self.m % self.rows == 0 and not self.by_rows:
             return
-        self.emit_left_over(behind, high, tile)
+        self.emit_left_over(behind, high, lambda m, rows: tile(m, rows, right))
 
     def emit_right(
-        self, indices: dict[int, Number], n0: Number, count: Number, vectors: int, edge: bool
-    ) -> tuple[str, Number]:
-        """The panel's columns of the right matrix: its address and the step from row to row, packed if that pays."""
+        self,
+        indices: dict[int, Number],
+        n0: Number,
+        rows: tuple[Number, Number],
+        vectors: int,
+        edge: bool,
+        tile: Callable[[Number, int, Right, bool], None],
+    ) -> tuple[Right, Number]:
+        """The panel's columns of the right matrix, for so many rows from the first on, packed if that pays.
+
+        Where they need only be copied, the first tile does it on its way. The row that comes next is told.
+        """
         w, core = self.w, self.core
         position = core.b_position
         start = w.element(w.pointers[core.b], core.dtype, w.place_of(position.terms, {**indices, self.n_loop: n0}))
-        stride = w.stride(position, self.k_loop)
-        packed = vectors * self.lanes
+        as_it_lies: Right = (start, w.stride(position, self.k_loop))
+        packed: Right = (w.workspace, vectors * self.lanes)
+        low, count = rows
         if self.narrow:
             packer = self.packer(core.b, position, self.n_loop, self.n, indices)
             emit_right_packing(w, packer, n0, vectors)
-            return w.workspace, packed
-        # Rows of a panel that is all columns lie side by side already.
-        alone = self.one_panel and self.in_rows and self.n == stride
-        if alone and (not edge or w.target.has_masks):
-            return start, stride
-        if isinstance(self.m, int) and self.m <= 2 * self.rows and self.in_rows and not edge:
-            return start, stride
-        if edge or not self.in_rows or isinstance(count, int):
+            return packed, low
+        if not self.in_rows or edge and not w.target.has_masks:
             self.emit_packing(indices, n0, vectors, edge)
-            return w.workspace, packed
+            return packed, low
+        # Rows of a panel that is all columns lie side by side already.
+        alone = self.one_panel and self.n == as_it_lies[1]
+        if alone or isinstance(self.m, int) and self.m <= 2 * self.rows:
+            return as_it_lies, low
         pack, direct, ready = w.label("pack"), w.label("direct"), w.label("ready")
         w.branch(w.compare_int("sgt", count, 2 * self.rows), pack, direct)
         w.place(pack)
-        self.emit_packing(indices, n0, vectors, edge)
-        ended = w.label("packed")
+        tile(low, self.rows, as_it_lies, True)
+        ended, following = w.label("packed"), w.int_op("add", low, self.rows)
         w.jump(ended)
         w.place(ended)
         w.jump(ready)
         w.place(direct)
         w.jump(ready)
         w.place(ready)
-        pointer, step = w.fresh("panel"), w.fresh("bk")
-        w.line(f"{pointer} = phi ptr [ {w.workspace}, %{ended} ], [ {start}, %{direct} ]")
-        w.line(f"{step} = phi i64 [ {packed}, %{ended} ], [ {stride}, %{direct} ]")
-        return pointer, step
+
+        def either(kind: str, there: Number, here: Number) -> str:
+            name = w.fresh("right")
+            w.line(f"{name} = phi {kind} [ {there}, %{ended} ], [ {here}, %{direct} ]")
+            return name
+
+        pointer, stride = either("ptr", packed[0], start), either("i64", packed[1], as_it_lies[1])
+        return (pointer, stride), either("i64", following, low)
 
     def left(self, m: Number, indices: dict[int, Number]) -> str:
         """Where the rows of the left matrix from m on begin."""
@@ -419,7 +435,7 @@ class _Product:
     # -- packing --------------------------------------------------------------------------------------------------
 
     def emit_packing(self, indices: dict[int, Number], n0: Number, vectors: int, edge: bool) -> None:
-        """``workspace[k, j] = b[k, n0 + j]``; columns behind the last repeat it, and are never stored."""
+        """``workspace[k, j] = b[k, n0 + j]``, turned; columns behind the last repeat it, and are never stored."""
         w, dtype, lanes = self.w, self.core.dtype, self.lanes
         position, pointer = self.core.b_position, w.pointers[self.core.b]
         width = vectors * lanes
@@ -438,19 +454,6 @@ class _Product:
             with w.loop(0, width) as column:
                 w.store_run(target(k, column), w.load_run(source(k, column), dtype, 1))
 
-        if self.in_rows and (not edge or w.target.has_masks):
-            masks: list[str | None] = [None] * vectors
-            if edge:
-                left = w.int_op("sub", self.n, n0)
-                masks = [w.mask(w.int_op("sub", left, place * lanes)) for place in range(vectors)]
-            with w.loop(0, self.depth) as k:
-                base = w.element(
-                    pointer, dtype, w.place_of(position.terms, {**indices, self.n_loop: n0, self.k_loop: k})
-                )
-                for place, mask in enumerate(masks):
-                    run = w.load_run(w.element(base, dtype, place * lanes), dtype, lanes, mask)
-                    w.store_run(target(k, place * lanes), run)
-            return
         if not position.is_unit(self.k_loop) or lanes == 1:
             with w.loop(0, self.depth) as k:
                 copy_row(k)
@@ -478,13 +481,14 @@ class _Product:
         count: int,
         vectors: int,
         edge: bool,
+        packing: bool,
         arguments: tuple[str, str, Number, Number, Number, str, Number, Number, Number],
         indices: dict[int, Number],
     ) -> None:
         """Sums of one tile beside the epilogue of the one before."""
         w = self.w
-        name = f"{w.name}.tile{count}x{vectors}{'edge' if edge else ''}"
-        self.define(name, lambda name: self.tile_function(name, count, vectors, edge, overlapped=True))
+        name = f"{w.name}.{'pack' if packing else 'tile'}{count}x{vectors}{'edge' if edge else ''}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, edge, overlapped=True, packing=packing))
         a, b, stride, m, n0, following, unit, share, units = arguments
         before_m, before_n = w.fresh("m"), w.fresh("n")
         w.line(f"{before_m} = load i64, ptr {self.before_m}, align 8")
@@ -561,9 +565,19 @@ class _Product:
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
     def tile_function(
-        self, name: str, count: int, vectors: int, edge: bool, overlapped: bool = False, thin: bool = False
+        self,
+        name: str,
+        count: int,
+        vectors: int,
+        edge: bool,
+        overlapped: bool = False,
+        packing: bool = False,
+        thin: bool = False,
     ) -> str:
-        """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn)."""
+        """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn).
+
+        With `packing` the rows of b are copied into the workspace as they are read.
+        """
         dtype, lanes = self.core.dtype, self.lanes
         width = vectors * lanes
         pieces = count if overlapped else 1
@@ -608,6 +622,10 @@ class _Product:
             right = [
                 w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes, mask) for c, mask in enumerate(masks)
             ]
+            if packing:
+                row = w.element(w.workspace, dtype, w.int_op("mul", "%k", width))
+                for c, run in enumerate(right):
+                    w.store_run(w.element(row, dtype, c * lanes), run)
             if thin:
                 self.emit_prefetch_ahead(w, width)
             if row_stride == 1 and overlapped:
