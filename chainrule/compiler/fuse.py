@@ -53,7 +53,6 @@ from chainrule.graph.types import Shape
 _FREE = frozenset({"iota", "dim_size"})
 _REGIONS = frozenset({"pad", "concatenate"})
 _LONGEST_CHAIN = 48  # nodes inlined into one another before one is kept, so that bodies stay bounded
-_WINDOW = 8
 _WIDE_ROW = 64  # elements
 
 
@@ -111,6 +110,13 @@ def is_literal(node: Node) -> bool:
 
 def is_leaf(node: Node) -> bool:
     return node.primitive in (INPUT, CONSTANT)
+
+
+def is_free(node: Node) -> bool:
+    """Whether a value is known without reading memory: each kernel works it out anew."""
+    if node.primitive.name in _FREE or is_literal(node):
+        return True
+    return node.type.rank == 0 and node.primitive.family == "elementwise" and all(map(is_free, node.inputs))
 
 
 def lay_out(graph: Graph) -> Graph:
@@ -191,13 +197,13 @@ def find_roots(graph: Graph) -> set[Node]:
                 base = base.inputs[0]
             if not is_view:
                 readers[base] += 1
-            if narrowed and base.primitive.name not in _FREE:
+            if narrowed and not is_free(base):
                 keep(base)
         depth[node] = 1 + max([0 if operand in roots else depth[operand] for operand in node.inputs], default=0)
         if depth[node] > _LONGEST_CHAIN:
             keep(node.inputs[0] if is_view else node)
     for node in nodes:
-        if readers[node] > 1 and node not in roots and node.primitive.name not in _FREE:
+        if readers[node] > 1 and node not in roots and not is_free(node):
             if any(not is_literal(operand) for operand in node.inputs):
                 keep(node)
     return roots
@@ -412,26 +418,18 @@ def _choose_in_place(
 
 
 def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
-    """A topological order in which neighbours are independent where they can be, so that workers seldom wait.
-
-    Before: dx2, dw2, db2, dx1, dw1, …, where dw2 overwrites weights that dx2 reads; after: dx2 | dw2, db2, dx1 | ….
-    A group is moved forward by at most `_WINDOW` places, so that arrays do not live much longer.
-    """
+    """A topological order, as near to that of the graph as there is."""
     waiting = {group.number: len(dependencies.before[group.number]) for group in groups}
     ready = [number for number, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     order: list[Group] = []
     while ready:
-        epoch = []
-        first = ready[0]
-        while ready and ready[0] <= first + _WINDOW:
-            epoch.append(heapq.heappop(ready))
-        for number in epoch:
-            order.append(groups[number])
-            for follower in sorted(dependencies.followers[number]):
-                waiting[follower] -= 1
-                if waiting[follower] == 0:
-                    heapq.heappush(ready, follower)
+        number = heapq.heappop(ready)
+        order.append(groups[number])
+        for follower in dependencies.followers[number]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, follower)
     assert len(order) == len(groups), "the groups depend on each other in a circle"
     return order
 
