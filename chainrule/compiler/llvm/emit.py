@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chainrule.compiler.kernel import (
     Accumulation,
@@ -40,13 +40,19 @@ Number = int | str  # an i64: a known one, or a register's name
 
 @dataclass(frozen=True)
 class Lanes:
-    """Which elements a step works on: `count` lanes from `start` along `loop`, all of them or those in `mask`."""
+    """Which elements a step works on: `count` lanes from `start` along `loop`, all of them or those in `mask`.
+
+    Of a mask, `last` is the last element's index, for reads that clamp, and `rest` the number of its lanes, if it is
+    known (0: not); with `or_all` the mask may be of all lanes too.
+    """
 
     loop: int
     count: int
     start: Number
     mask: str | None = None
-    last: Number = 0  # the last element's index, for reads that clamp
+    last: Number = 0
+    rest: int = 0
+    or_all: bool = False
 
 
 class KernelEmitter(Arithmetic):
@@ -162,12 +168,23 @@ class KernelEmitter(Arithmetic):
         return total
 
     def worker_range(self, extent: Number, unit: int) -> tuple[Number, Number]:
-        """This worker's part of ``0 .. extent``, in whole units."""
+        """This worker's part of ``0 .. extent``, in whole units; one worker alone is spared the divisions."""
+        before, divide, done = self.label("whole"), self.label("divide"), self.label("range")
+        self.jump(before)
+        self.place(before)
+        self.branch(self.compare_int("eq", "%workers", 1), done, divide)
+        self.place(divide)
         units = self.int_op("udiv", self.int_op("add", extent, unit - 1), unit)
-        bounds = []
+        parts = []
         for worker in ("%worker", self.int_op("add", "%worker", 1)):
             share = self.int_op("udiv", self.int_op("mul", worker, units), "%workers")
-            bounds.append(self.minimum_int(self.int_op("mul", share, unit), extent))
+            parts.append(self.minimum_int(self.int_op("mul", share, unit), extent))
+        self.jump(done)
+        self.place(done)
+        bounds = []
+        for whole, part in zip((0, extent), parts, strict=True):
+            bounds.append(self.fresh("bound"))
+            self.line(f"{bounds[-1]} = phi i64 [ {whole}, %{before} ], [ {part}, %{divide} ]")
         return bounds[0], bounds[1]
 
     # -- control ------------------------------------------------------------------------------------------------
@@ -223,8 +240,8 @@ class KernelEmitter(Arithmetic):
         with self.loop(start, stop) as index:
             self.nest(rest, first + 1, inside, {**indices, first: index})
 
-    def along(self, loop: int, start: Number, stop: Number, inside: Callable[[Lanes], None]) -> None:
-        """Call `inside` for each vector of ``start .. stop``, and for the rest."""
+    def along(self, loop: int, start: Number, stop: Number, inside: Callable[[Lanes], None], rest: int = 0) -> None:
+        """Call `inside` for each vector of ``start .. stop``, and for the rest, of so many elements if known."""
         width = self.schedule.lanes
         exact = isinstance(start, int) and isinstance(stop, int)
         length = stop - start if exact else None  # type: ignore[operator]
@@ -235,8 +252,10 @@ class KernelEmitter(Arithmetic):
         if length is not None and length % width == 0:
             return
         if width > 1 and self.target.has_masks:
+            rest = length % width if length is not None else rest
             with self.when(self.compare_int("slt", full, stop)):
-                inside(Lanes(loop, width, full, self.mask(self.int_op("sub", stop, full)), self.int_op("sub", stop, 1)))
+                mask = self.mask(self.int_op("sub", stop, full))
+                inside(Lanes(loop, width, full, mask, self.int_op("sub", stop, 1), rest))
         elif width > 1:
             with self.loop(full, stop) as index:
                 inside(Lanes(loop, 1, index))
@@ -307,6 +326,18 @@ class KernelEmitter(Arithmetic):
             f"@llvm.masked.store.{suffix}.p0({kind} {text}, ptr align {dtype.bytes} {address}, <{lanes} x i1> {mask})"
         )
         self.line(f"call void {call}")
+
+    def store_first(self, address: str, value: Reg, count: int) -> None:
+        """The first lanes of a vector, in pieces of powers of two.
+
+        Behind a masked store, a load of what lies where the mask is not would wait until the store is through: the next
+        row's first vector does.
+        """
+        begin = 0
+        for size in (1 << bit for bit in reversed(range(count.bit_length())) if count >> bit & 1):
+            piece = self.shuffle(value, value, range(begin, begin + size)) if size > 1 else self.extract(value, begin)
+            self.store_run(self.element(address, value.dtype, begin), piece)
+            begin += size
 
     def gather(self, pointer: str, dtype: DType, lanes: Lanes, place_of_lane: Callable[[int], Number]) -> Reg:
         """Elements from anywhere, one load a lane."""
@@ -487,6 +518,18 @@ class KernelEmitter(Arithmetic):
         return self.int_op("mul", self.maximum_int(inside, 0), self.place_of(stride, {}))
 
     def emit_stores(self, values: list[Reg], lanes: Lanes, indices: dict[int, Number]) -> None:
+        if lanes.or_all and lanes.rest:
+            part, full, done = self.label("part"), self.label("full"), self.label("stored")
+            behind = self.int_op("add", lanes.start, lanes.count - 1)
+            self.branch(self.compare_int("sle", behind, lanes.last), full, part)
+            self.place(full)
+            self.emit_stores(values, Lanes(lanes.loop, lanes.count, lanes.start), indices)
+            self.jump(done)
+            self.place(part)
+            self.emit_stores(values, replace(lanes, or_all=False), indices)
+            self.jump(done)
+            self.place(done)
+            return
         for store in self.kernel.stores:
             value = values[store.value]
             if value.lanes != lanes.count:
@@ -497,7 +540,10 @@ class KernelEmitter(Arithmetic):
         pointer = self.pointers[store.operand]
         if lanes.count == 1 or store.position.is_unit(lanes.loop):
             address = self.element(pointer, value.dtype, self.place_of(store.position.terms, indices))
-            self.store_run(address, value, lanes.mask)
+            if lanes.mask is not None and lanes.rest:
+                self.store_first(address, value, lanes.rest)
+            else:
+                self.store_run(address, value, lanes.mask)
             return
         for lane in range(lanes.count):
             index = {**indices, lanes.loop: self.int_op("add", lanes.start, lane)}

@@ -91,6 +91,7 @@ class _Product:
         self.in_rows = core.b_position.is_unit(self.n_loop)
         self.narrow = core.narrow
         self.by_rows = w.schedule.unit > 0
+        self.rest = self.n % self.lanes if isinstance(self.n, int) else 0  # columns of the last vector
         self.terms = pairs_in(w, self.depth) if core.narrow else self.depth  # of each sum
         widest = max(self.rows * self.width, 2 * _THIN_VECTORS * self.lanes)
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
@@ -560,7 +561,7 @@ class _Product:
                     values = w.emit_steps(self.kernel.body, lanes, here, known, total)
                     w.emit_stores(values, lanes, here)
 
-                w.along(self.n_loop, "%n0", "%stop", inside)
+                w.along(self.n_loop, "%n0", "%stop", inside, self.rest)
 
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
@@ -680,8 +681,10 @@ class _Product:
 
         def one_vector(column: Number) -> None:
             start = w.int_op("add", "%pn", column)
-            mask = w.mask(w.int_op("sub", n_extent, start)) if edge else None
-            where = Lanes(self.n_loop, lanes, start, mask, w.int_op("sub", n_extent, 1) if edge else 0)
+            where = Lanes(self.n_loop, lanes, start)
+            if edge:
+                mask = w.mask(w.int_op("sub", n_extent, start))
+                where = Lanes(self.n_loop, lanes, start, mask, w.int_op("sub", n_extent, 1), self.rest, vectors > 1)
             total = w.load_run(w.element("%scratch", dtype, w.int_op("add", base, column)), dtype, lanes)
             values = w.emit_steps(self.kernel.body, where, here, known, total)
             w.emit_stores(values, where, here)
