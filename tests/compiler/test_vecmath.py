@@ -30,6 +30,17 @@ def test_float32_is_within_a_few_units_in_the_last_place(name, target):
     assert np.max(np.maximum(np.abs(found - wanted) - floor, 0) / unit) < 5
 
 
+@pytest.mark.skipif(np.finfo("longdouble").nmant < 60, reason="nothing more precise than float64 to compare with")
+@pytest.mark.parametrize("target", host_targets())
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "tanh", "sigmoid"])
+def test_float64_is_within_a_few_units_in_the_last_place(name, target):
+    low, high = RANGES[name]
+    x = np.concatenate([np.linspace(low, high, 20_001), np.linspace(max(low, -1), min(high, 1), 5_001)])
+    found = cr.jit(getattr(cr.ops, name), target=target)(x)
+    wanted = REFERENCE.get(name, getattr(np, name, None))(x.astype("longdouble"))
+    assert np.max(np.abs(found - wanted) / np.spacing(np.abs(wanted).astype("float64"))) < 8
+
+
 @pytest.mark.parametrize("target", host_targets())
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_special_values(target, dtype):
@@ -39,6 +50,17 @@ def test_special_values(target, dtype):
         with np.errstate(all="ignore"):
             wanted = REFERENCE.get(name, getattr(np, name, None))(special)
         np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("target", host_targets())
+@pytest.mark.parametrize(("name", "dtype"), [("tanh", "float32"), ("tanh", "float64"), ("erf", "float32")])
+def test_odd_functions_are_odd_to_the_bit_and_stay_within_one(name, dtype, target):
+    function = cr.jit(getattr(cr.ops, name), target=target)
+    x = np.concatenate([np.linspace(0, 25, 100_001), np.logspace(-37, 38, 1001), [np.inf]]).astype(dtype)
+    found = function(x)
+    np.testing.assert_array_equal(np.copysign(1, function(-x)), -1)
+    np.testing.assert_array_equal(function(-x), -found)
+    assert found.max() == found[-1] == 1
 
 
 @pytest.mark.parametrize("target", host_targets())
