@@ -32,6 +32,10 @@ def count_operations(kernel: Kernel, sizes: Sizes) -> int:
     core = kernel.core
     if isinstance(core, MatrixProduct):
         total += 2 * points * bind_dim(core.depth, sizes)
+        if kernel.beside is not None:
+            total += bind_dim(kernel.loops[-1], sizes) * (
+                bind_dim(core.depth, sizes) + _count_computes(kernel.beside.body)
+            )
     elif isinstance(core, Reduction):
         total += points * bind_product(core.extents, sizes) * (1 + _count_computes(core.body))
     elif isinstance(core, Accumulation):
@@ -59,10 +63,14 @@ def count_traffic(kernel: Kernel, sizes: Sizes) -> int:
         extents.append(core.rows)
         steps += core.body
         touched.add((core.operand, core.position, True))
+    stores = list(kernel.stores)
+    if kernel.beside is not None:
+        steps += kernel.beside.body
+        stores += kernel.beside.stores
     for step in steps:
         if step.op == "load" and step.position is not None:
             touched.add((step.operand, step.position, bool(step.args)))
-    touched |= {(store.operand, store.position, False) for store in kernel.stores}
+    touched |= {(store.operand, store.position, False) for store in stores}
     total = 0
     for operand, position, by_row in touched:
         loops = [loop for loop in range(len(extents)) if position.depends_on(loop)]

@@ -9,8 +9,9 @@ Goes in: a simplified graph and which output replaces which input. Comes out: a 
 2. `find_roots`  the nodes whose values are kept: results, sums, matrix products, values read more than once.
 3. `form_groups` each root joins the kernel that makes what it reads when the loops are equal, so elementwise work runs
                  in the epilogue of a matrix product or a sum, and an optimizer's update in that of its gradient.
-4. `order`       kernels after what they read; an array is overwritten in place after its last reader.
-5. `build`       bodies, positions, buffers.
+4. `join_column_sums`  the gradient of a bias is made by the kernel of the weights' gradient, which reads the same.
+5. `order`       kernels after what they read; an array is overwritten in place after its last reader.
+6. `build`       bodies, positions, buffers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 
 from chainrule.compiler.kernel import (
     Accumulation,
+    ColumnSums,
     Instruction,
     Kernel,
     MatrixProduct,
@@ -62,7 +64,10 @@ Reads = Mapping[Node, Mapping[Node, bool]]
 
 @dataclass(eq=False)
 class Group:
-    """A kernel to be: an optional core, the values kept, and the shape of its loops."""
+    """A kernel to be: an optional core, the values kept, and the shape of its loops.
+
+    `sums` is a group of sums of the columns that a product reads anyway, made on its way.
+    """
 
     number: int
     shape: Shape
@@ -70,6 +75,12 @@ class Group:
     region: tuple[Node, int] | None = None  # a part of a pad or concatenate: the node and the part's number
     roots: list[Node] = field(default_factory=list)
     reads: set[Node] = field(default_factory=set)
+    sums: Group | None = None
+
+    @property
+    def all_roots(self) -> list[Node]:
+        """The values kept, those of the column sums too."""
+        return self.roots if self.sums is None else self.roots + self.sums.roots
 
 
 @dataclass(frozen=True)
@@ -371,6 +382,7 @@ def build_program(graph: Graph, updates: Mapping[int, int]) -> Program:
     reads = {root: find_reads(root, roots) for root in roots}
     groups, home, dependencies = form_groups(roots, reads)
     in_place = _choose_in_place(graph, updates, groups, home, dependencies, reads)
+    groups = join_column_sums(groups, home, dependencies)
     ordered = _order(groups, dependencies)
     return _Builder(graph, roots, groups, home, updates, in_place).build(ordered)
 
@@ -417,19 +429,57 @@ def _choose_in_place(
     return chosen
 
 
-def _order(groups: list[Group], dependencies: Dependencies) -> list[Group]:
+def join_column_sums(groups: list[Group], home: dict[Node, Group], dependencies: Dependencies) -> list[Group]:
+    """Let a product that reads all rows of its right matrix add up the columns too; the groups that are left.
+
+    Before: ``dw = x.T @ dy`` and ``db = sum(dy, 0)``, two kernels; after: one, which reads dy once.
+    """
+    products: dict[Node, list[Group]] = {}
+    for group in groups:
+        if group.core is not None and _reads_columns(group.core):
+            products.setdefault(group.core.inputs[1], []).append(group)
+    joined: set[int] = set()
+    for group in groups:
+        core = group.core
+        if core is None or core.primitive.name != "sum" or core.params["axes"] != (0,):
+            continue
+        for product in products.get(core.inputs[0], ()):
+            ends = group.number, product.number
+            if product.sums is None and not dependencies.depends(*ends) and not dependencies.depends(*reversed(ends)):
+                product.sums = group
+                product.reads |= group.reads
+                home.update(dict.fromkeys(group.roots, product))
+                for earlier in dependencies.before[group.number]:
+                    dependencies.add(product.number, earlier)
+                for follower in tuple(dependencies.followers[group.number]):
+                    dependencies.add(follower, product.number)
+                joined.add(group.number)
+                break
+    return [group for group in groups if group.number not in joined]
+
+
+def _reads_columns(node: Node) -> bool:
+    """Whether a node is a product of two matrices in their own precision, of more than one column and one term."""
+    if node.primitive.name != "matmul" or "precision" in node.params or node.type.rank != 2:
+        return False
+    return 1 not in node.inputs[1].shape and node.inputs[1].type.rank == 2
+
+
+def _order(groups: Sequence[Group], dependencies: Dependencies) -> list[Group]:
     """A topological order, as near to that of the graph as there is."""
-    waiting = {group.number: len(dependencies.before[group.number]) for group in groups}
+    left = {group.number: group for group in groups}
+    waiting = {number: sum(earlier in left for earlier in dependencies.before[number]) for number in left}
     ready = [number for number, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     order: list[Group] = []
     while ready:
         number = heapq.heappop(ready)
-        order.append(groups[number])
+        order.append(left[number])
         for follower in dependencies.followers[number]:
-            waiting[follower] -= 1
-            if waiting[follower] == 0:
-                heapq.heappush(ready, follower)
+            if follower in left:
+                waiting[follower] -= 1
+                if waiting[follower] == 0:
+                    heapq.heappush(ready, follower)
     assert len(order) == len(groups), "the groups depend on each other in a circle"
     return order
 
@@ -553,7 +603,7 @@ class _Builder:
         if outline.key in self.known:
             number, places = self.known[outline.key]
             buffers = [self.buffer(outline.sources[place]) for place in places]
-            for root in group.roots:
+            for root in group.all_roots:
                 buffers += self._destinations(root)
             buffers = list(dict.fromkeys(buffers))
         else:
@@ -570,7 +620,7 @@ class _Builder:
 
     def _outline(self, group: Group) -> Outline:
         """What a group computes, with its nodes and buffers told by numbers, in the order in which they are met."""
-        starts, named = group.roots, group.roots
+        starts = named = group.all_roots
         if group.region is not None:
             node, part = group.region  # a part of a join, or what a border is put around
             starts = [node.inputs[0 if node.primitive.name == "pad" else part]] if group.roots else []
@@ -598,13 +648,14 @@ class _Builder:
                 operands = tuple([numbers[operand] for operand in node.inputs])
                 steps.append((node.primitive, node.dtype, node.shape, tuple(node.params.items()), operands))
         stores = []
-        for root in group.roots:
+        for root in group.all_roots:
             targets = [memory.setdefault(buffer, len(memory)) for buffer in self.targets.get(root, [])]
             stores.append((root in self.escapes or root in self.late, *targets))
         key = None
         if group.region is None and (group.core is None or not is_accumulation(group.core)):
-            key = (group.shape, group.core is None, len(starts), tuple(steps), tuple(stores))
-        return Outline(key, sources, named[-1].scope, tuple(scopes))
+            key = (group.shape, group.core is None, len(group.roots), len(starts), tuple(steps), tuple(stores))
+        last = named[-1] if group.sums is None else group.roots[-1]
+        return Outline(key, sources, last.scope, tuple(scopes))
 
     def _build_kernel(self, group: Group) -> tuple[Kernel, list[int], list[Node]]:
         """The kernel of a group, the buffers that it is given in order, and the nodes that it reads in order."""
@@ -632,6 +683,7 @@ class _Builder:
         body = BodyBuilder(is_stored, operand_of)
         core: Reduction | MatrixProduct | Accumulation | None = None
         stores: list[Store] = []
+        beside: tuple[BodyBuilder, list[tuple[Node, Position, int]]] | None = None
 
         def store(buffer: int, position: Position, value: int) -> None:
             stores.append(Store(use(buffer), position, value))
@@ -656,9 +708,20 @@ class _Builder:
         elif not isinstance(core, Accumulation):
             position = element_position(group.shape, index)
             values = [(root, body.value(root, index)) for root in group.roots]
+            if group.sums is not None:
+                beside = self._column_sums(group.sums, rank - 1, BodyBuilder(is_stored, operand_of))
             for root, number in values:
                 for buffer in self._destinations(root):
                     store(buffer, position, number)
+        column_sums = None
+        if beside is not None:
+            steps, kept = beside
+            sums_stores = []
+            for root, place, number in kept:
+                for buffer in self._destinations(root):
+                    sums_stores.append(Store(use(buffer), place, number))
+                    written.add(buffer)
+            column_sums = ColumnSums(tuple(steps.steps), tuple(sums_stores))
         loops = group.shape
         if isinstance(core, Accumulation):
             assert node is not None
@@ -669,6 +732,7 @@ class _Builder:
             core,
             tuple(body.steps),
             tuple(stores),
+            beside=column_sums,
         )
         assert len(loops) in (rank, rank - 1)
         return kernel, operands, list(reads)
@@ -682,6 +746,16 @@ class _Builder:
             elif self.buffer(root) not in targets:
                 targets.append(self.buffer(root))
         return targets
+
+    def _column_sums(
+        self, group: Group, loop: int, body: BodyBuilder
+    ) -> tuple[BodyBuilder, list[tuple[Node, Position, int]]]:
+        """The body of column sums along a product's loop n: the values kept, their places and their steps."""
+        assert group.core is not None
+        index = (loop_index(loop),)
+        body.define(group.core, index, body.add(Instruction("core", group.core.dtype)))
+        place = element_position(group.shape, index)
+        return body, [(root, place, body.value(root, index)) for root in group.roots]
 
     def _reduction(self, node: Node, is_stored, operand_of) -> Reduction:
         operand = node.inputs[0]

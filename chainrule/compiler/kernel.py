@@ -146,6 +146,18 @@ class MatrixProduct:
 
 
 @dataclass(frozen=True)
+class ColumnSums:
+    """Beside a matrix product ``sum over k of b[k, n]``, for which the product reads b anyway.
+
+    So the gradient of a bias comes with that of the weights. The core of `body` is the sum; the loop is the product's
+    n.
+    """
+
+    body: tuple[Instruction, ...]
+    stores: tuple[Store, ...]
+
+
+@dataclass(frozen=True)
 class Accumulation:
     """The core ``out[index[r], ...] += update[r, ...]`` for rows in order; loops are the columns of a row.
 
@@ -191,7 +203,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A loop nest. `schedule` is None until `choose_schedule`."""
+    """A loop nest. `schedule` is None until `choose_schedules`; `beside` is what a product does on its way."""
 
     operands: tuple[Operand, ...]
     loops: tuple[Dim, ...]
@@ -199,6 +211,7 @@ class Kernel:
     body: tuple[Instruction, ...]
     stores: tuple[Store, ...]
     schedule: Schedule | None = None
+    beside: ColumnSums | None = None
 
     @property
     def rank(self) -> int:
@@ -226,6 +239,10 @@ class Kernel:
                 names.update(sizes)
 
         steps = list(self.body)
+        stores = list(self.stores)
+        if self.beside is not None:
+            steps += self.beside.body
+            stores += self.beside.stores
         add_dims(self.loops)
         core = self.core
         if isinstance(core, Reduction):
@@ -243,7 +260,7 @@ class Kernel:
             add_terms(step.row_stride)
             if step.position is not None:
                 add_terms(step.position.terms)
-        for store in self.stores:
+        for store in stores:
             add_terms(store.position.terms)
         return tuple(sorted(names))
 
@@ -269,6 +286,11 @@ class Kernel:
             lines += [f"    %{number}:{step.dtype} = {_full(step)}" for number, step in enumerate(core.body)]
         lines += [f"  %{number}:{step.dtype} = {_full(step)}" for number, step in enumerate(self.body)]
         lines += [f"  {store}" for store in self.stores]
+        if self.beside is not None:
+            assert isinstance(core, MatrixProduct)
+            lines.append(f"  beside: core = sum over i{self.rank} < {core.depth} of p{core.b}[{core.b_position}]")
+            lines += [f"    %{number}:{step.dtype} = {_full(step)}" for number, step in enumerate(self.beside.body)]
+            lines += [f"    {store}" for store in self.beside.stores]
         if self.schedule:
             lines.append(f"schedule {self.schedule}")
         return "\n".join(lines)

@@ -60,6 +60,9 @@ def find_portions(kernel: Kernel) -> tuple[Portion | None, ...]:
     elif isinstance(core, Reduction):
         extents += core.extents
         steps += core.body
+    if kernel.beside is not None:
+        accesses += [(store.operand, None) for store in kernel.beside.stores]
+        accesses += [(step.operand, None) for step in kernel.beside.body if step.op == "load"]
     accesses += [(step.operand, None if step.args else step.position) for step in steps if step.op == "load"]
     found: dict[int, Portion | None] = {}
     for operand, position in accesses:

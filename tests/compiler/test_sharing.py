@@ -91,6 +91,13 @@ def touched(kernel: Kernel, sizes, worker, workers):
                 reads[step.operand] |= places(step.position, where, sizes)
     for store in kernel.stores:
         writes[store.operand] |= places(store.position, plain, sizes)
+    if kernel.beside is not None:  # done with the first row
+        first = plain[:, plain[0] == 0]
+        for step in kernel.beside.body:
+            if step.op == "load":
+                reads[step.operand] |= places(step.position, first, sizes)
+        for store in kernel.beside.stores:
+            writes[store.operand] |= places(store.position, first, sizes)
     if isinstance(core, Accumulation):
         writes[core.operand] = None
     return reads, writes

@@ -21,9 +21,10 @@ An element of the left matrix is read as a scalar and spread over the lanes, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chainrule.compiler.kernel import MatrixProduct, Position
+from chainrule.compiler.kernel import Kernel, MatrixProduct, Position
 from chainrule.compiler.llvm.narrow import (
     PairPacker,
     emit_left_packing,
@@ -38,6 +39,30 @@ if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
 
 Right = tuple[str, "Number"]  # where a panel of the right matrix begins, and the step from row to row
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a tile does beside its sums.
+
+    Args:
+        edge: not all lanes of its last vector have a column.
+        overlapped: the epilogue of the tile before runs beside it.
+        packing: it copies the rows of the right matrix into the workspace as it reads them.
+        thin: it asks for rows of the right matrix ahead, which it reads once.
+        columns: it adds up the columns of the right matrix too.
+    """
+
+    edge: bool = False
+    overlapped: bool = False
+    packing: bool = False
+    thin: bool = False
+    columns: bool = False
+
+    def __str__(self) -> str:
+        names = [name for name, is_set in vars(self).items() if is_set]
+        return "tile." + "".join(f"{name}." for name in names)
+
 
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
 _THIN_VECTORS = 8  # of a thin tile of one or two rows
@@ -97,6 +122,8 @@ class _Product:
         self.scratch = w.alloca(f"[{widest} x {self.element}]")
         self.aside = w.alloca(f"[{self.rows * self.width} x {self.element}]")
         self.before_m, self.before_n = w.alloca("i64", 8), w.alloca("i64", 8)
+        self.beside = kernel.beside
+        self.columns = w.alloca(f"[{self.width} x {self.element}]") if self.beside else ""
 
     # -- the loops over panels and blocks -------------------------------------------------------------------------
 
@@ -122,6 +149,10 @@ class _Product:
         """Of a batch of one row: sums of one product each, so the body goes along the rows, without tiles."""
         w, core = self.w, self.core
         bounds = w.worker_range(self.m, max(1, w.schedule.unit)) if shared else (0, self.m)
+        if self.beside is not None:
+            with w.when(w.compare_int("eq", "%worker", 0)):
+                place = w.place_of(core.b_position.terms, {})
+                self.call_beside(w.element(w.pointers[core.b], core.dtype, place), 0, self.n)
         with w.loop(*bounds) as m:
             here: dict[int, Number] = {self.m_loop: m, self.k_loop: 0}
             known = w.uniform_steps(self.kernel.body, self.n_loop, here, True)
@@ -142,7 +173,7 @@ class _Product:
     def emit_sums(self, indices: dict[int, Number], shared: bool) -> None:
         """The tiles."""
         w = self.w
-        if self.narrow or not self.in_rows or isinstance(self.m, int) and self.m > _THIN:
+        if self.narrow or not self.in_rows or self.beside or isinstance(self.m, int) and self.m > _THIN:
             self.emit_panels(indices, 0, shared)
             return
         thin, wide, done, together = w.label("thin"), w.label("wide"), w.label("done"), shared
@@ -229,20 +260,36 @@ class _Product:
         low, high = rows
         count = w.int_op("sub", high, low)
         units, share, following = self.plan_prefetch(indices, n0, vectors, count)
-        overlapped = not edge or w.target.has_masks
+        stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
 
-        def tile(m: Number, rows: int, right: Right, packing: bool = False) -> None:
+        def sums(m: Number, rows: int, right: Right, kind: Kind) -> None:
             a = self.left(m, indices)
-            if rows == self.rows and overlapped:
+            if kind.overlapped:
                 unit = w.int_op("mul", w.int_op("sub", m, low), share)
-                arguments = (a, *right, m, n0, following, unit, share, units)
-                self.call_tile(rows, vectors, edge, packing, arguments, indices)
+                self.call_tile(rows, vectors, kind, (a, *right, m, n0, following, unit, share, units), indices)
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
+            else:
+                self.call_plain(rows, vectors, kind, a, right, self.aside, n0)
+                self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
+            if kind.columns:
+                self.call_beside(self.columns, n0, stop)
+
+        def tile(m: Number, rows: int, right: Right, packing: bool = False) -> None:
+            kind = Kind(edge, rows == self.rows and (not edge or w.target.has_masks), packing)
+            starts = rows == self.rows or self.by_rows or not isinstance(self.m, int) or self.m < self.rows
+            if self.beside is None or not starts:
+                sums(m, rows, right, kind)
                 return
-            self.call_plain(rows, vectors, a, *right, self.aside, n0 if edge else None)
-            stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
-            self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
+            first, further, done = w.label("first"), w.label("further"), w.label("done")
+            w.branch(w.compare_int("eq", m, 0), first, further)
+            w.place(first)
+            sums(m, rows, right, replace(kind, columns=True))
+            w.jump(done)
+            w.place(further)
+            sums(m, rows, right, kind)
+            w.jump(done)
+            w.place(done)
 
         right, first = self.emit_right(indices, n0, (low, count), vectors, edge, tile)
         behind = w.int_op("sub", high, w.remainder(count, self.rows))
@@ -400,7 +447,7 @@ class _Product:
             def tile(m: Number, count: int) -> None:
                 here = {**indices, self.m_loop: m}
                 a = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
-                self.call_plain(count, vectors, a, b, stride, self.scratch, thin=True)
+                self.call_plain(count, vectors, Kind(thin=True), a, (b, stride), self.scratch)
                 self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
             if vectors != _THIN_VECTORS:
@@ -481,44 +528,43 @@ class _Product:
         self,
         count: int,
         vectors: int,
-        edge: bool,
-        packing: bool,
+        kind: Kind,
         arguments: tuple[str, str, Number, Number, Number, str, Number, Number, Number],
         indices: dict[int, Number],
     ) -> None:
         """Sums of one tile beside the epilogue of the one before."""
         w = self.w
-        name = f"{w.name}.{'pack' if packing else 'tile'}{count}x{vectors}{'edge' if edge else ''}"
-        self.define(name, lambda name: self.tile_function(name, count, vectors, edge, overlapped=True, packing=packing))
+        name = f"{w.name}.{kind}{count}x{vectors}"
+        self.define(name, lambda name: self.tile_function(name, count, vectors, kind))
         a, b, stride, m, n0, following, unit, share, units = arguments
         before_m, before_n = w.fresh("m"), w.fresh("n")
         w.line(f"{before_m} = load i64, ptr {self.before_m}, align 8")
         w.line(f"{before_n} = load i64, ptr {self.before_n}, align 8")
         w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {self.scratch}, i64 {self.terms}, i64 {m}, i64 {n0}, i64 {before_m}, i64 {before_n}, "
-            f"ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
+            f"ptr {self.scratch}, i64 {self.terms}{self.column_argument(kind)}, i64 {m}, i64 {n0}, i64 {before_m}, "
+            f"i64 {before_n}, ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
         )
 
     def call_plain(
-        self,
-        count: int,
-        vectors: int,
-        a: str,
-        b: str,
-        stride: Number,
-        scratch: str,
-        edge: Number | None = None,
-        thin: bool = False,
+        self, count: int, vectors: int, kind: Kind, a: str, right: Right, scratch: str, n0: Number = 0
     ) -> None:
-        """Sums of one tile; of the columns from `edge` on, where not all lanes have one."""
-        kind = "thin" if thin else "sums" if edge is None else "edge"
+        """Sums of one tile; of the columns from n0 on, where not all lanes have one."""
         name = f"{self.w.name}.{kind}{count}x{vectors}"
-        self.define(name, lambda name: self.tile_function(name, count, vectors, edge is not None, thin=thin))
+        self.define(name, lambda name: self.tile_function(name, count, vectors, kind))
         self.w.line(
-            f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
-            f"ptr {scratch}, i64 {self.terms}{'' if edge is None else f', i64 {edge}'})"
+            f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {right[0]}, i64 {right[1]}, "
+            f"ptr {scratch}, i64 {self.terms}{self.column_argument(kind)}{f', i64 {n0}' if kind.edge else ''})"
         )
+
+    def column_argument(self, kind: Kind) -> str:
+        return f", ptr {self.columns}" if kind.columns else ""
+
+    def call_beside(self, columns: str, n0: Number, stop: Number) -> None:
+        """Body and stores of the sums of the right matrix's columns from n0 to stop."""
+        name = f"{self.w.name}.beside"
+        self.define(name, self.beside_function)
+        self.w.line(f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {columns}, i64 {n0}, i64 {stop})")
 
     def call_epilogue(
         self, scratch: str, count: int, width: int, m: Number, n0: Number, stop: Number, indices: dict[int, Number]
@@ -533,9 +579,16 @@ class _Product:
 
     # -- functions ------------------------------------------------------------------------------------------------
 
-    def function(self, name: str, parameters: str, write: Callable[[KernelEmitter], None], batch: bool) -> str:
+    def function(
+        self,
+        name: str,
+        parameters: str,
+        write: Callable[[KernelEmitter], None],
+        batch: bool,
+        kernel: Kernel | None = None,
+    ) -> str:
         """An internal function that reads the kernel's tables as the kernel does."""
-        w = type(self.w)(self.kernel, self.w.target, self.w.name)
+        w = type(self.w)(kernel or self.kernel, self.w.target, self.w.name)
         w.load_arguments()
         write(w)
         self.w.declarations |= w.declarations
@@ -565,23 +618,31 @@ class _Product:
 
         return self.function(name, "ptr %scratch, i64 %count, i64 %width, i64 %m, i64 %n0, i64 %stop", write, True)
 
-    def tile_function(
-        self,
-        name: str,
-        count: int,
-        vectors: int,
-        edge: bool,
-        overlapped: bool = False,
-        packing: bool = False,
-        thin: bool = False,
-    ) -> str:
-        """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn).
+    def beside_function(self, name: str) -> str:
+        """The body of the column sums, along the columns from n0 to stop."""
+        assert self.beside is not None
+        kernel = replace(self.kernel, body=self.beside.body, stores=self.beside.stores)
 
-        With `packing` the rows of b are copied into the workspace as they are read.
-        """
+        def write(w: KernelEmitter) -> None:
+            known = w.uniform_steps(kernel.body, self.n_loop, {}, True)
+
+            def inside(lanes: Lanes) -> None:
+                place = w.int_op("sub", lanes.start, "%n0")
+                address = w.element("%columns", self.core.dtype, place)
+                total = w.load_run(address, self.core.dtype, lanes.count, lanes.mask)
+                # Added to zero as the tiles do it.
+                total = w.add(w.const(0, self.core.dtype, lanes.count), total)
+                w.emit_stores(w.emit_steps(kernel.body, lanes, {}, known, total), lanes, {})
+
+            w.along(self.n_loop, "%n0", "%stop", inside, self.rest)
+
+        return self.function(name, "ptr %columns, i64 %n0, i64 %stop", write, False, kernel)
+
+    def tile_function(self, name: str, count: int, vectors: int, kind: Kind) -> str:
+        """``scratch[r, c] = sum over k of a[r, k] * b[k, c]``; overlapped with the tile before at (pm, pn)."""
         dtype, lanes = self.core.dtype, self.lanes
         width = vectors * lanes
-        pieces = count if overlapped else 1
+        pieces = count if kind.overlapped else 1
 
         def write(w: KernelEmitter) -> None:
             row_stride = w.stride(self.core.a_position, self.m_loop)
@@ -589,13 +650,14 @@ class _Product:
             if self.narrow:
                 row_stride, step = row_of_pairs(w, w.extent(self.core.depth)), 1
             names = [[f"{r}_{c}" for c in range(vectors)] for r in range(count)]
-            kind = llvm_type(dtype, lanes)
-            pairs = [name for row in names for name in row]
+            columns = [f"all_{c}" for c in range(vectors)] if kind.columns else []
+            vector = llvm_type(dtype, lanes)
+            sums = [name for row in names for name in row] + columns
             chunk = w.int_op("udiv", w.int_op("add", "%depth", pieces - 1), pieces)
             masks: list[str | None] = [None] * vectors
-            if edge and w.target.has_masks and not self.narrow:
-                columns = w.int_op("sub", w.extent(self.kernel.loops[self.n_loop]), "%n0")
-                masks = [w.mask(w.int_op("sub", columns, c * lanes)) for c in range(vectors)]
+            if kind.edge and w.target.has_masks and not self.narrow:
+                left_over = w.int_op("sub", w.extent(self.kernel.loops[self.n_loop]), "%n0")
+                masks = [w.mask(w.int_op("sub", left_over, c * lanes)) for c in range(vectors)]
             w.jump("start")
             w.place("start")
             w.jump("piece")
@@ -604,8 +666,8 @@ class _Product:
             w.line("%a_row = phi ptr [ %a, %start ], [ %a_now, %piece_end ]")
             w.line("%b_row = phi ptr [ %b, %start ], [ %b_now, %piece_end ]")
             zero = "zeroinitializer" if lanes > 1 else "0.0"
-            for name in pairs:
-                w.line(f"%held{name} = phi {kind} [ {zero}, %start ], [ %sum{name}, %piece_end ]")
+            for name in sums:
+                w.line(f"%held{name} = phi {vector} [ {zero}, %start ], [ %sum{name}, %piece_end ]")
             here = w.int_op("mul", "%row", chunk)
             stop = w.minimum_int(w.int_op("add", here, chunk), "%depth")
             w.jump("enter")
@@ -615,21 +677,21 @@ class _Product:
             w.line(f"%k = phi i64 [ {here}, %enter ], [ %k_next, %step ]")
             w.line("%a_now = phi ptr [ %a_row, %enter ], [ %a_next, %step ]")
             w.line("%b_now = phi ptr [ %b_row, %enter ], [ %b_next, %step ]")
-            for name in pairs:
-                w.line(f"%sum{name} = phi {kind} [ %held{name}, %enter ], [ %more{name}, %step ]")
+            for name in sums:
+                w.line(f"%sum{name} = phi {vector} [ %held{name}, %enter ], [ %more{name}, %step ]")
             w.line(f"%going = icmp slt i64 %k, {stop}")
             w.line("br i1 %going, label %step, label %stepped")
             w.place("step")
             right = [
                 w.load_run(w.element("%b_now", dtype, c * lanes), dtype, lanes, mask) for c, mask in enumerate(masks)
             ]
-            if packing:
+            if kind.packing:
                 row = w.element(w.workspace, dtype, w.int_op("mul", "%k", width))
                 for c, run in enumerate(right):
                     w.store_run(w.element(row, dtype, c * lanes), run)
-            if thin:
+            if kind.thin:
                 self.emit_prefetch_ahead(w, width)
-            if row_stride == 1 and overlapped:
+            if row_stride == 1 and kind.overlapped:
                 # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
                 # prefetcher.
                 w.prefetch("%a_now", (2 * count - 1) * dtype.bytes, level=2)
@@ -640,17 +702,19 @@ class _Product:
                     held = Reg(f"%sum{names[r][c]}", dtype, lanes)
                     total = multiply_pairs(w, held, spread, right[c]) if self.narrow else w.fma(spread, right[c], held)
                     w.line(f"%more{names[r][c]} = {_copy(total)}")
+            for name, run in zip(columns, right, strict=False):
+                w.line(f"%more{name} = {_copy(w.add(Reg(f'%sum{name}', dtype, lanes), run))}")
             w.line(f"%a_next = getelementptr {self.element}, ptr %a_now, i64 {step}")
             w.line(f"%b_next = getelementptr {self.element}, ptr %b_now, i64 %bk")
             w.line("%k_next = add i64 %k, 1")
             w.jump("head")
             w.place("stepped")
-            if overlapped:
+            if kind.overlapped:
                 self.emit_row_prefetch(w, width)
                 if not self.one_panel:
                     self.emit_panel_prefetch(w, width)
                 with w.when(w.compare_int("sge", "%pm", 0)):
-                    self.emit_row_epilogue(w, vectors, edge)
+                    self.emit_row_epilogue(w, vectors, kind.edge)
             w.jump("piece_end")
             w.place("piece_end")
             w.line("%row_next = add i64 %row, 1")
@@ -660,14 +724,16 @@ class _Product:
             for r in range(count):
                 for c in range(vectors):
                     address = w.element("%scratch", dtype, r * width + c * lanes)
-                    w.line(f"store {kind} %sum{names[r][c]}, ptr {address}, align {dtype.bytes}")
+                    w.line(f"store {vector} %sum{names[r][c]}, ptr {address}, align {dtype.bytes}")
+            for c, name in enumerate(columns):
+                w.line(f"store {vector} %sum{name}, ptr {w.element('%columns', dtype, c * lanes)}, align {dtype.bytes}")
 
-        parameters = "ptr %a, ptr %b, i64 %bk, ptr %scratch, i64 %depth"
-        if edge and not overlapped:
+        parameters = "ptr %a, ptr %b, i64 %bk, ptr %scratch, i64 %depth" + (", ptr %columns" if kind.columns else "")
+        if kind.edge and not kind.overlapped:
             parameters += ", i64 %n0"
-        if overlapped:
+        if kind.overlapped:
             parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn, ptr %following, i64 %unit, i64 %share, i64 %units"
-        return self.function(name, parameters, write, overlapped)
+        return self.function(name, parameters, write, kind.overlapped)
 
     def emit_row_epilogue(self, w: KernelEmitter, vectors: int, edge: bool) -> None:
         """Body and stores for row `%row` of the tile before."""
