@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 
+from chainrule import settings
 from chainrule.compiler.kernel import Kernel, MatrixProduct
 from chainrule.compiler.target import Target
 
@@ -35,12 +36,13 @@ _STREAM_BYTES = 16
 
 
 def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:
-    """Rows and vectors of a product's tile."""
+    """Rows and vectors of a product's tile: those with the fewest cycles, or those that CHAINRULE_TILE names."""
     assert isinstance(kernel.core, MatrixProduct)
     rows, columns = kernel.loops[-2:]
     tiles = TILES[32 if target.registers >= 32 else 16]
-    if not isinstance(columns, int) or kernel.core.narrow:
-        return tiles[0]
+    asked = settings.register_tile(tiles)
+    if asked is not None or not isinstance(columns, int) or kernel.core.narrow:
+        return asked or tiles[0]
     known = [dim if isinstance(dim, int) else _TYPICAL for dim in (rows, kernel.core.depth)]
     return _best_tile(known[0], -(-columns // lanes), known[1], tiles, target.vector_bits // 8)
 
