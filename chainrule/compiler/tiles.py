@@ -1,10 +1,10 @@
 """Tiles: which part of a matrix product is held in registers at once, from a count of the processor's cycles.
 
 A tile of r rows and v vectors adds r * v products a step of the sum; it loads v vectors of the right matrix and r
-numbers of the left. Two multiply-adds and two loads a cycle, and four cycles until a sum can be added to again, bound
-the step from below:
+numbers of the left. Two multiply-adds and two loads a cycle, one cycle of loads left to others, and four cycles until a
+sum can be added to again, bound the step from below:
 
-    cycles(r, v) = max(r v / 2, (r + v) / 2, 4)
+    cycles(r, v) = max(r v / 2, (r + v) / 2 + 1, 4)
 
 The counts are those of today's processors with wide vectors; what matters is only which tile has the fewest. Which tile
 is taken changes no bit: each sum is added up in the same order.
@@ -23,8 +23,11 @@ from chainrule.compiler.target import Target
 TILES = {32: ((12, 2), (8, 3), (6, 4), (4, 5), (16, 1)), 16: ((6, 2), (4, 3), (12, 1))}
 """Rows and vectors of the tiles that fit so many registers beside the two factors; of equals the first is taken."""
 
-_TYPICAL = 64
+_TYPICAL = 96
 """What an open size is taken for."""
+
+_MANY = 8
+"""Vectors of columns above which products are dealt out by tiles, not by rows."""
 
 _PER_CYCLE = 2  # multiply-adds, and loads
 _LATENCY = 4
@@ -64,11 +67,13 @@ def count_cycles(rows: int, vectors: int, depth: int, tile: tuple[int, int], vec
     height, width = tile
     blocks = [height] * (rows // height) + split_rows(rows % height)
     panels = [width] * (vectors // width) + ([vectors % width] if vectors % width else [])
+    if vectors > _MANY and len(panels) > 1:
+        panels[-1] = width  # where tiles are dealt out by number, a narrower one counts as a whole one
     total = 0.0
     for panel in panels:
         far = depth * panel * vector_bytes > _NEAR_BYTES
         for block in blocks:
-            step = max(block * panel / _PER_CYCLE, (block + panel) / _PER_CYCLE, _LATENCY)
+            step = max(block * panel / _PER_CYCLE, (block + panel) / _PER_CYCLE + 1, _LATENCY)
             total += depth * (max(step, panel * vector_bytes / _STREAM_BYTES) if far else step)
         if len(panels) > 1:
             total += _PACK_CYCLES * depth * panel
