@@ -8,6 +8,8 @@ that a container's quota holds back, workers do not wait long for each other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _TRIAL_SECONDS = 2e-4
@@ -18,6 +20,7 @@ _SMALL_SECONDS = 1e-3
 _PATIENCE = (0.002, 0.1, 2.0)
 """Seconds of running until another number is tried again: at first, at most, and at most for one far behind."""
 _MEMORY_SECONDS = 0.05
+"""So far back, in seconds of running, reaches the mean of the fastest, and so long may it run until the next choice."""
 _SHARE = 40
 """So many times as long as a trial costs must have been run since the last, for all other numbers together."""
 
@@ -50,9 +53,13 @@ class Trial:
     counted: int = 0
     seconds: float = 0.0
 
+    def count(self, steps: int, seconds: float) -> None:
+        self.counted += steps
+        self.seconds += seconds
+
 
 class Pace:
-    """Seconds a step for each number of workers, and which comes next.
+    """Seconds a step for each number of workers, as the mean over how many, and which comes next.
 
     Time is that of the runs: how long the caller did other things between them does not count.
 
@@ -64,9 +71,11 @@ class Pace:
         self.now = 0.0
         self.sizes = team_sizes(limit)
         self.seconds: dict[int, float] = {}
+        self.counted: dict[int, float] = {}
         self.patience: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.tried: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.trial: Trial | None = None
+        self.held: Trial | None = None
 
     def best(self) -> int:
         """The fastest so far; all of them before anything was measured."""
@@ -74,14 +83,22 @@ class Pace:
 
     def next_run(self, most: int) -> tuple[int, int]:
         """With how many workers to run, and how many steps, at most so many; `record` what it took."""
+        if self.held is not None:
+            return self.held.size, most
+        if len(self.sizes) == 1:
+            return self.sizes[0], most
         if self.trial is None:
             self.trial = self._find_trial()
-        if self.trial is None:
-            return self.best(), most
-        return self.trial.size, min(most, self.trial.warm or self.trial.steps)
+        if self.trial is not None:
+            return self.trial.size, min(most, self.trial.warm or self.trial.steps)
+        best = self.best()
+        return best, min(most, max(1, int(_MEMORY_SECONDS / self.seconds[best])))
 
     def record(self, size: int, steps: int, seconds: float) -> None:
         """Take note of a run."""
+        if self.held is not None:
+            self.held.count(steps, seconds)
+            return
         self.now += seconds
         trial = self.trial
         if trial is None or trial.size != size:
@@ -90,16 +107,22 @@ class Pace:
             trial.warm = max(0, trial.warm - steps)
         else:
             trial.steps -= steps
-            trial.counted += steps
-            trial.seconds += seconds
+            trial.count(steps, seconds)
             if trial.steps <= 0:
                 self.trial = None
                 self._learn(size, trial.counted, trial.seconds)
 
+    @contextmanager
+    def hold(self, size: int) -> Iterator[Trial]:
+        """Inside, runs have so many workers and count for the trial that this gives, not for the choice."""
+        self.held = Trial(size, 0, 0)
+        try:
+            yield self.held
+        finally:
+            self.held = None
+
     def _find_trial(self) -> Trial | None:
         """A number of workers that ought to be measured now."""
-        if len(self.sizes) == 1:
-            return None
         if not self.seconds:
             return Trial(self.sizes[0], 1, 3)
         best = self.best()
@@ -128,14 +151,17 @@ class Pace:
         return max(2, min(1000, int(max(_TRIAL_SECONDS / step, min(wanted, _LONGER_SECONDS / step)))))
 
     def _learn(self, size: int, steps: int, seconds: float) -> None:
-        """Keep what a step took; a short run changes what is known of the fastest only a little.
+        """Keep what a step took: of the fastest the mean over its last steps, of another what its last trial found.
 
-        A first step after a pause finds cold caches and workers asleep, and says nothing about the next thousand.
+        So a step that something interrupted counts as one of many. Nothing makes steps twice as fast as they are: where
+        they seem to be, those before had cold caches, or workers asleep, and are forgotten.
         """
         before = self.best()
-        known = self.seconds.get(size)
-        weight = 1.0 if known is None or size != before else min(1.0, seconds / _MEMORY_SECONDS)
-        self.seconds[size] = seconds / steps if known is None else known + weight * (seconds / steps - known)
+        known = self.seconds.get(size, 0.0)
+        lasting = size == before and 0 < known * steps < 2 * seconds
+        counted = min(self.counted[size], _MEMORY_SECONDS / known) if lasting else 0.0
+        self.seconds[size] = (known * counted + seconds) / (counted + steps)
+        self.counted[size] = counted + steps
         self.tried[size] = self.now
         lost = before if self.best() == size else size
         if lost != self.best():

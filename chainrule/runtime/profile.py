@@ -1,15 +1,18 @@
 """Profile: where the time of a program goes, row by row, against what the machine can do.
 
-Each row's kernel is timed with the processor's own counter while the program runs as it always does. Beside the time
-stand three lower limits: its arithmetic at the measured peak, its bytes at the bandwidth of cache or memory, and the
-cost of a call. The largest is what bounds the row; how near the row comes to it is its share.
+A step is timed by the clock; what part of it each row's kernel takes, with the processor's own counter, while the
+program runs as it always does. Beside a row's time stand three lower limits: its arithmetic at the measured peak, its
+bytes at the bandwidth of cache or memory, and the cost of a call. The largest is what bounds the row; how near the row
+comes to it is its share.
 """
 
 from __future__ import annotations
 
+import textwrap
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,14 @@ _CALL_SECONDS = 10e-9
 
 _NEAR_BYTES = 4 << 20
 """Up to so many bytes a worker, what a kernel touches is taken to lie in a cache, where the row before left it."""
+
+_SETTLING_SECONDS = 0.05
+"""So long a program must have run for the choice of the number of workers to be settled."""
+
+_MEASURED_SECONDS = 0.1
+"""Runs are measured for so long; what disturbs some of them does not disturb the fastest."""
+
+_WIDTH = 80  # columns of the table
 
 
 @dataclass(frozen=True)
@@ -58,8 +69,9 @@ class Profile:
     """A profiled program.
 
     Args:
+        steps: steps a run; the fastest run with and the fastest without counters are what is shown.
         workers: threads that ran it.
-        seconds: a whole step by the clock.
+        seconds: a whole step by the clock, without counters.
         paces: seconds a step for each number of workers that was tried.
     """
 
@@ -93,7 +105,7 @@ def profile_steps(
     workers: int | None = None,
     machine: Machine | None = None,
 ) -> Profile:
-    """Run `steps` steps and measure each row of the program.
+    """Run `steps` steps a few times and measure each row of the program.
 
     Args:
         arrays: as for `Executable.run_steps`; the Variables change as in training.
@@ -102,25 +114,22 @@ def profile_steps(
     """
     limits = machine or measure_machine(executable.workers)
     program = executable.program
-    executable.run_steps(arrays, batch_size=batch_size, first=0, count=1)
-    executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps)
-    paces = dict(executable.pace.seconds)
+    run = partial(executable.run_steps, arrays, batch_size=batch_size, first=0, count=steps)
+    run()
+    while executable.pace.now < _SETTLING_SECONDS:
+        run()
     crew = workers or executable.pace.best()
-    times = np.zeros((crew, 2, len(program.rows)), dtype=np.int64)
-    began = time.perf_counter()
-    executable.run_steps(arrays, batch_size=batch_size, first=0, count=steps, times=times)
-    timed = time.perf_counter() - began
-    plain = paces.get(crew, timed / steps)
+    step, times = _time_rows(executable, run, crew)
     # The first worker is in a kernel or at a barrier nearly all the time: that gives the length of a tick.
     ticks = times[0].sum()
-    tick = timed / ticks if ticks else 0.0
+    tick = step / ticks if ticks else 0.0
     sizes = dict(executable.capacity)
     sizes.update({dim.name: batch_size for dim in _order_dims(executable)})
     rows = []
     for number, row in enumerate(program.rows):
         kernel = program.kernels[row.kernel]
         team = executable.team(number, crew)
-        seconds = float(times[:team, 0, number].max()) * tick / steps
+        seconds = float(times[:team, 0, number].max()) * tick
         operations, traffic = count_operations(kernel, sizes), count_traffic(kernel, sizes)
         part = 1e9 * team / limits.workers
         near = traffic <= _NEAR_BYTES * team
@@ -137,7 +146,7 @@ def profile_steps(
                 kernel.family,
                 row.scope,
                 seconds,
-                float(times[0, 1, number]) * tick / steps,
+                float(times[0, 1, number]) * tick,
                 operations,
                 traffic,
                 team,
@@ -145,7 +154,23 @@ def profile_steps(
                 least[bound] / seconds if seconds else 0.0,
             )
         )
-    return Profile(program.name, limits, steps, crew, plain, paces, tuple(rows))
+    paces = {**executable.pace.seconds, crew: step}
+    return Profile(program.name, limits, steps, crew, step, paces, tuple(rows))
+
+
+def _time_rows(executable: Executable, run: Callable[..., None], crew: int) -> tuple[float, np.ndarray]:
+    """Seconds a step of the fastest run with so many workers, and the ticks of the rows in the fastest counted one."""
+    plain: list[float] = []
+    counted: list[np.ndarray] = []
+    began = time.perf_counter()
+    while not plain or time.perf_counter() - began < _MEASURED_SECONDS:
+        with executable.pace.hold(crew) as trial:
+            run()
+        plain.append(trial.seconds / trial.counted)
+        times = np.zeros((crew, 2, len(executable.program.rows)), dtype=np.int64)
+        run(times=times)
+        counted.append(times)
+    return min(plain), min(counted, key=lambda times: int(times[0].sum()))
 
 
 def _order_dims(executable: Executable) -> list[OpenDim]:
@@ -167,22 +192,24 @@ def format_share(share: float) -> str:
 def format_profile(profile: Profile) -> str:
     """The table that ``chainrule profile`` prints: 80 columns."""
     tried = _list_paces(profile.paces)
-    lines = [
+    steps = f"mean of {profile.steps} steps" if profile.steps > 1 else "one step"
+    head = [
         profile.machine.describe(),
         f"{profile.name}: {format_seconds(profile.seconds)} a step, {profile.operations / profile.seconds / 1e9:.0f} "
-        f"GFLOP/s, {profile.peak_share:.0%} of the peak (mean of {profile.steps} steps)",
+        f"GFLOP/s, {profile.peak_share:.0%} of the peak ({steps})",
         f"workers: {profile.workers}" + (f" (a step with {tried})" if tried else ""),
-        "",
-        f"{'row':>3} {'kernel':<14}{'scope':<21}{'time':>9}{'wait':>8}{'GFLOP/s':>8}{'GB/s':>6}  bound",
     ]
-    for row in profile.rows:
+    kernels = [f"{row.kernel} {row.family}" for row in profile.rows]
+    number, width = max(3, len(str(len(kernels)))), max(map(len, ["kernel", *kernels]))
+    room = _WIDTH - number - width - 49  # for the scope, beside columns of fixed width
+    lines = [line for text in head for line in textwrap.wrap(text, _WIDTH, subsequent_indent="  ")]
+    lines += ["", f"{'row':>{number}} {'kernel':<{width}} {'scope':<{room}}    time    wait GFLOP/s  GB/s share of"]
+    for row, kernel in zip(profile.rows, kernels, strict=True):
         rate = row.operations / row.seconds / 1e9 if row.seconds else 0.0
         moved = row.traffic / row.seconds / 1e9 if row.seconds else 0.0
-        scope = keep_end(row.scope, 20)
-        name = f"{row.kernel} {row.family}"
         lines.append(
-            f"{row.row:>3} {name:<14}{scope:<21}{format_seconds(row.seconds):>9}{format_seconds(row.waiting):>8}"
-            f"{rate:>8.1f}{moved:>6.1f}  {format_share(row.share)} of {row.bound}"
+            f"{row.row:>{number}} {kernel:<{width}} {keep_end(row.scope, room):<{room}}{format_seconds(row.seconds):>8}"
+            f"{format_seconds(row.waiting):>8}{rate:>8.1f}{moved:>6.1f} {format_share(row.share):>5} {row.bound}"
         )
     inside, waiting = sum(row.seconds for row in profile.rows), sum(row.waiting for row in profile.rows)
     lines += ["", f"in kernels {format_seconds(inside)}, waiting at barriers {format_seconds(waiting)}"]
@@ -190,7 +217,8 @@ def format_profile(profile: Profile) -> str:
 
 
 def _list_paces(paces: Mapping[int, float]) -> str:
-    return ", ".join(f"{size}: {format_seconds(seconds)}" for size, seconds in sorted(paces.items()))
+    """The steps' times, if there is anything to compare."""
+    return ", ".join(f"{size}: {format_seconds(paces[size])}" for size in sorted(paces)) if len(paces) > 1 else ""
 
 
 def format_seconds(seconds: float) -> str:

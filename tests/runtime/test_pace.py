@@ -40,6 +40,48 @@ def test_the_first_steps_of_a_trial_do_not_count():
     assert pace.seconds == {2: pytest.approx(1e-5)}
 
 
+def run_for(pace, seconds, least, most):
+    """Run until so much time has passed; the part of it that each number of workers ran."""
+    spent = dict.fromkeys(seconds, 0.0)
+    while sum(spent.values()) < least:
+        size, steps = run(pace, seconds, most)
+        spent[size] += steps * seconds[size]
+    return spent
+
+
+@pytest.mark.parametrize("most", [1, 10, 1000, 100_000])
+@pytest.mark.parametrize("seconds", [{2: 8e-6, 1: 12e-6}, {2: 12e-6, 1: 8e-6}])
+def test_a_slow_first_trial_does_not_mislead_for_long(seconds, most):
+    pace = Pace(2)
+    while not pace.seconds:
+        run(pace, {2: 650e-6})  # asleep, or cold
+    spent = run_for(pace, seconds, 0.3, most)
+    best, other = sorted(seconds, key=seconds.get)
+    assert pace.best() == best and pace.seconds[best] == pytest.approx(8e-6, rel=0.01)
+    assert spent[other] < 0.03
+
+
+def test_the_fastest_keeps_the_mean_of_its_last_steps():
+    pace = Pace(1)
+    pace.record(1, 3, 3 * 20e-6)
+    pace.record(1, 997, 997 * 15e-6)
+    assert pace.seconds[1] == pytest.approx(15.015e-6)
+    for _ in range(20):
+        pace.record(1, 5000, 5000 * 12e-6)
+    assert pace.seconds[1] == pytest.approx(12e-6, rel=1e-3)
+
+
+def test_runs_that_are_held_do_not_count_for_the_choice():
+    pace = Pace(4)
+    run_for(pace, {4: 1e-5, 2: 2e-5, 1: 3e-5}, 0.01, 100)
+    known, now = dict(pace.seconds), pace.now
+    with pace.hold(3) as held:
+        assert pace.next_run(70) == (3, 70)
+        pace.record(3, 70, 7e-3)
+    assert (held.counted, held.seconds) == (70, 7e-3)
+    assert pace.seconds == known and pace.now == now and pace.next_run(10)[0] != 3
+
+
 def test_a_trial_goes_on_over_calls_of_one_step():
     pace = Pace(2)
     seconds = {2: 3e-4, 1: 5e-4}
