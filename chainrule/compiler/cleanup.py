@@ -18,7 +18,7 @@ def merge_equal_nodes(graph: Graph) -> Graph:
         if node.primitive is INPUT:
             return node
         # The type follows from these; a dict of one primitive's parameters may have been filled in another order.
-        key = (node.primitive, tuple(map(id, node.inputs)), frozenset(node.params.items()))
+        key = (node.primitive, *node.inputs, frozenset(node.params.items()))
         return first.setdefault(key, node)
 
     return rewrite(graph, merge)

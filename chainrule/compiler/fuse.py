@@ -123,11 +123,14 @@ def is_leaf(node: Node) -> bool:
     return node.primitive in (INPUT, CONSTANT)
 
 
-def is_free(node: Node) -> bool:
-    """Whether a value is known without reading memory: each kernel works it out anew."""
-    if node.primitive.name in _FREE or is_literal(node):
-        return True
-    return node.type.rank == 0 and node.primitive.family == "elementwise" and all(map(is_free, node.inputs))
+def find_free(nodes: Sequence[Node]) -> set[Node]:
+    """Values known without reading memory, such as 1 over a batch's size: each kernel works them out anew."""
+    free: set[Node] = set()
+    for node in nodes:
+        simple = node.primitive.family == "elementwise" and not node.type.shape
+        if node.primitive.name in _FREE or is_literal(node) or simple and free.issuperset(node.inputs):
+            free.add(node)
+    return free
 
 
 def lay_out(graph: Graph) -> Graph:
@@ -168,6 +171,7 @@ def find_roots(graph: Graph) -> set[Node]:
     readers: dict[Node, int] = dict.fromkeys(nodes, 0)
     roots: set[Node] = {node for node in graph.outputs if not is_leaf(node)}
     roots |= find_gathered_beside_products(nodes)
+    free = find_free(nodes)
     depth: dict[Node, int] = {}
 
     def keep(node: Node) -> None:
@@ -183,7 +187,7 @@ def find_roots(graph: Graph) -> set[Node]:
 
     def keep_what_lies_in_memory(node: Node) -> None:
         name = node.primitive.name
-        if is_core(node) or name in _REGIONS:
+        if is_core(node) or name in _REGIONS or name == "identity":
             roots.add(node)
         if name == "matmul":
             keep_factor(node.inputs[0])
@@ -195,9 +199,7 @@ def find_roots(graph: Graph) -> set[Node]:
 
     for node in nodes:
         name, rank = node.primitive.name, len(node.type.shape)
-        if name == "identity":
-            roots.add(node)
-        elif not is_pointwise(node):
+        if not is_pointwise(node) or name == "identity":
             keep_what_lies_in_memory(node)
         is_view = name in VIEWS
         for operand in node.inputs:
@@ -208,13 +210,13 @@ def find_roots(graph: Graph) -> set[Node]:
                 base = base.inputs[0]
             if not is_view:
                 readers[base] += 1
-            if narrowed and not is_free(base):
+            if narrowed and base not in free:
                 keep(base)
         depth[node] = 1 + max([0 if operand in roots else depth[operand] for operand in node.inputs], default=0)
         if depth[node] > _LONGEST_CHAIN:
             keep(node.inputs[0] if is_view else node)
     for node in nodes:
-        if readers[node] > 1 and node not in roots and not is_free(node):
+        if readers[node] > 1 and node not in roots and node not in free:
             if any(not is_literal(operand) for operand in node.inputs):
                 keep(node)
     return roots
@@ -256,6 +258,7 @@ def find_reads(node: Node, roots: set[Node]) -> dict[Node, bool]:
 
     Of each, whether an element of `node` depends on its element at the same place alone, not on others through a view.
     """
+    shape = node.type.shape
     reads: dict[Node, bool] = {}
     inlined: dict[Node, bool] = {node: True}
     stack = [node]
@@ -263,7 +266,7 @@ def find_reads(node: Node, roots: set[Node]) -> dict[Node, bool]:
         reader = stack.pop()
         straight = inlined[reader] and is_pointwise(reader)
         for operand in reader.inputs:
-            in_place = straight and operand.shape == node.shape
+            in_place = straight and operand.type.shape == shape
             if operand in roots or is_leaf(operand):
                 reads[operand] = in_place and reads.get(operand, True)
             elif operand not in inlined or inlined[operand] and not in_place:
@@ -459,10 +462,14 @@ def join_column_sums(groups: list[Group], home: dict[Node, Group], dependencies:
 
 
 def _reads_columns(node: Node) -> bool:
-    """Whether a node is a product of two matrices in their own precision, of more than one column and one term."""
+    """Whether a node is a product of two matrices in their own precision, of more than one column and one term.
+
+    It must have rows, whatever the open sizes: without one no tile would read the columns.
+    """
     if node.primitive.name != "matmul" or "precision" in node.params or node.type.rank != 2:
         return False
-    return 1 not in node.inputs[1].shape and node.inputs[1].type.rank == 2
+    some_rows = isinstance(node.shape[0], int) and node.shape[0] > 0
+    return some_rows and 1 not in node.inputs[1].shape and node.inputs[1].type.rank == 2
 
 
 def _order(groups: Sequence[Group], dependencies: Dependencies) -> list[Group]:
@@ -633,11 +640,12 @@ class _Builder:
         stack = list(starts)
         while stack:
             node = stack.pop()
+            kind = node.type
             if is_literal(node):
                 steps.append(node.params["value"])
             elif is_leaf(node) or self.home.get(node, group) is not group:
                 place = memory.setdefault(self.buffer_of.get(node, node), len(memory))
-                steps.append((node.dtype, node.shape, place))
+                steps.append((kind.dtype, kind.shape, place))
                 sources.append(node)
             else:
                 scopes[node.scope] = None
@@ -646,7 +654,7 @@ class _Builder:
                         numbers[operand] = len(numbers)
                         stack.append(operand)
                 operands = tuple([numbers[operand] for operand in node.inputs])
-                steps.append((node.primitive, node.dtype, node.shape, tuple(node.params.items()), operands))
+                steps.append((node.primitive, kind.dtype, kind.shape, tuple(node.params.items()), operands))
         stores = []
         for root in group.all_roots:
             targets = [memory.setdefault(buffer, len(memory)) for buffer in self.targets.get(root, [])]

@@ -14,7 +14,6 @@ from chainrule.compiler.fuse import build_program
 from chainrule.compiler.precision import spell_out_precision
 from chainrule.compiler.program import Program
 from chainrule.compiler.schedule import schedule_kernel
-from chainrule.compiler.sharing import order_rows
 from chainrule.compiler.simplify import simplify
 from chainrule.compiler.target import Target
 from chainrule.graph.ir import Graph
@@ -28,7 +27,7 @@ def compile_graph(graph: Graph, updates: Mapping[int, int], target: Target) -> P
     graph = spell_out_precision(graph, target)
     for stage in GRAPH_STAGES:
         graph = stage(graph)
-    return order_rows(choose_schedules(build_program(graph, updates), target))
+    return choose_schedules(build_program(graph, updates), target)
 
 
 def choose_schedules(program: Program, target: Target) -> Program:
@@ -44,6 +43,5 @@ def stages_of(graph: Graph, updates: Mapping[int, int], target: Target) -> dict[
         graph = stage(graph)
         results[stage.__name__] = graph
     results["build_program"] = program = build_program(graph, updates)
-    results["choose_schedules"] = program = choose_schedules(program, target)
-    results["order_rows"] = order_rows(program)
+    results["choose_schedules"] = choose_schedules(program, target)
     return results

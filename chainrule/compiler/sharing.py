@@ -121,11 +121,12 @@ class _Access:
         ]
 
 
-def order_rows(program: Program) -> Program:
-    """The program with its rows in an order in which the workers seldom wait.
+def order_rows(program: Program, sizes: Mapping[str, int]) -> Program:
+    """The program with its rows in an order in which the workers seldom wait, for these open sizes.
 
     Before: dx2 | dw2 | dx1 | dw1, each of which needs all that the one before wrote, but dx1 only its own rows of dx2;
-    after: dx2, dx1 | dw2, dw1. A row stays at most `_WINDOW` places behind the first that waits.
+    after: dx2, dx1 | dw2, dw1. A row comes at most `_WINDOW` places before the first that waits, and none does once the
+    new arrays of the epoch outgrow the second cache: they would live on until what waits has read them.
     """
     before = _find_predecessors(program)
     followers: list[list[int]] = [[] for _ in program.rows]
@@ -138,15 +139,18 @@ def order_rows(program: Program) -> Program:
     later: list[int] = []
     order: list[int] = []
     epoch = first = 0
+    new = _NewBytes(program, sizes)
     while now or later:
-        if not now or now[0] > first + _WINDOW:
+        if not now or now[0] > first + (0 if new.many else _WINDOW):
             epoch += 1
+            new.begin()
             now += later
             heapq.heapify(now)
             later = []
         row = heapq.heappop(now)
         order.append(row)
         epoch_of[row] = epoch
+        new.add(program.rows[row].buffers)
         while first < len(before) and epoch_of[first] >= 0:
             first += 1
         for follower in followers[row]:
@@ -159,6 +163,28 @@ def order_rows(program: Program) -> Program:
                     heapq.heappush(now, follower)
     assert len(order) == len(before), "the rows depend on each other in a circle"
     return replace(program, rows=tuple(program.rows[row] for row in order))
+
+
+class _NewBytes:
+    """Bytes of the temporary arrays that rows of an epoch are the first to touch."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int]):
+        self.left = {
+            number: count_bytes(program, number, sizes)
+            for number, buffer in enumerate(program.buffers)
+            if buffer.role == "temporary"
+        }
+        self.count = 0
+
+    @property
+    def many(self) -> bool:
+        return self.count > _NEW_BYTES
+
+    def begin(self) -> None:
+        self.count = 0
+
+    def add(self, buffers: Sequence[int]) -> None:
+        self.count += sum(self.left.pop(buffer, 0) for buffer in buffers)
 
 
 def _find_predecessors(program: Program) -> list[list[tuple[int, bool]]]:
@@ -185,26 +211,23 @@ def _find_predecessors(program: Program) -> list[list[tuple[int, bool]]]:
 def find_epochs(program: Program, sizes: Mapping[str, int]) -> list[int]:
     """Between which waits each row runs if each array has its own memory: rows of one epoch need no wait."""
     epochs = []
-    epoch = new_bytes = 0
+    epoch = 0
     touched: dict[int, Touch] = {}
-    known: set[int] = set()
+    new = _NewBytes(program, sizes)
     for touches in _Access(program).of_row:
         clash = any(
             buffer in touched and touched[buffer].clashes(portion, written) for buffer, portion, written in touches
         )
-        if clash or new_bytes > _NEW_BYTES:
+        if clash or new.many:
             epoch += 1
-            new_bytes = 0
+            new.begin()
             touched = {}
         for buffer, portion, written in touches:
             if buffer in touched:
                 touched[buffer].add(portion, written)
             else:
                 touched[buffer] = Touch(portion, written)
-            if buffer not in known:
-                known.add(buffer)
-                if program.buffers[buffer].role == "temporary":
-                    new_bytes += count_bytes(program, buffer, sizes)
+        new.add([buffer for buffer, _, _ in touches])
         epochs.append(epoch)
     return epochs
 

@@ -20,7 +20,7 @@ from chainrule.compiler.llvm.emit import emit_kernel
 from chainrule.compiler.memory import count_bytes, count_workspace, plan_memory
 from chainrule.compiler.pipeline import compile_graph
 from chainrule.compiler.program import Program
-from chainrule.compiler.sharing import find_barriers, find_epochs, is_dealt_by_rows
+from chainrule.compiler.sharing import find_barriers, find_epochs, is_dealt_by_rows, order_rows
 from chainrule.compiler.target import Target
 from chainrule.errors import ChainruleError
 from chainrule.graph.memory import aligned_empty
@@ -61,7 +61,7 @@ class Binding:
     """A program's memory, for sizes up to these, and the crews that may work on it."""
 
     def __init__(self, executable: Executable, capacity: dict[str, int]):
-        program = executable.program
+        program = order_rows(executable.compiled, capacity)
         self.executable, self.program, self.capacity = executable, program, capacity
         self.epochs = epochs = find_epochs(program, capacity)
         plan = plan_memory(program, epochs, capacity)
@@ -187,7 +187,7 @@ class Executable:
         places = {variable: traced.arguments + place for place, variable in enumerate(traced.variables)}
         updates = {traced.results + number: places[variable] for number, variable in enumerate(traced.assigned)}
         self.updates = updates
-        self.program: Program = compile_graph(graph, updates, target)
+        self.compiled: Program = compile_graph(graph, updates, target)
         version = cache.compiler_version()
         identity = f"{target.cpu} {target.features} {version}"
 
@@ -195,23 +195,28 @@ class Executable:
             return lambda: emit_kernel(kernel, target, f"k_{name}")
 
         entries = []
-        for kernel in self.program.kernels:
+        for kernel in self.compiled.kernels:
             key = cache.make_key(str(kernel), identity)
             entries.append((key, writer(kernel, key)))
         runner_key = cache.make_key("runner", identity)
         entries.append((runner_key, lambda: runner_text(target, f"k_{runner_key}")))
         *self.functions, self.runner = engine.functions_for(entries, target)
         self._binding: Binding | None = None
-        self._lock = ExclusiveLock(self.program.name)
-        inputs = [number for number, buffer in enumerate(self.program.buffers) if buffer.role == "input"]
+        self._lock = ExclusiveLock(self.compiled.name)
+        inputs = [number for number, buffer in enumerate(self.compiled.buffers) if buffer.role == "input"]
         self._arguments = inputs[: traced.arguments]
         self.variable_slots = list(zip(inputs[traced.arguments :], traced.variables, strict=True))
 
     # -- what can be printed ------------------------------------------------------------------------------------
 
     @property
+    def program(self) -> Program:
+        """The program, with its rows in the order in which they ran last."""
+        return self.compiled if self._binding is None else self._binding.program
+
+    @property
     def kernels(self) -> tuple[Kernel, ...]:
-        return self.program.kernels
+        return self.compiled.kernels
 
     def llvm(self, kernel: int | None = None) -> str:
         """The LLVM text of one kernel, or of all."""
@@ -259,7 +264,7 @@ class Executable:
             pace = self._bind(sizes).pace
             (dim,) = self.traced.graph.inputs[self.traced.arguments - 1].shape
             assert isinstance(dim, OpenDim)
-            batch = (self.program.sizes.index(dim.name), batch_size, total, self._arguments[-1], order.ctypes.data)
+            batch = (self.compiled.sizes.index(dim.name), batch_size, total, self._arguments[-1], order.ctypes.data)
             stop = first + count
             while first < stop:
                 size, most = pace.next_run(stop - first) if times is None else (len(times), stop - first)
@@ -299,7 +304,7 @@ class Executable:
         nodes = self.traced.graph.inputs
         if len(arrays) != self.traced.arguments:
             raise ChainruleError(
-                "wrong number of arrays", where=self.program.name, expected=self.traced.arguments, got=len(arrays)
+                "wrong number of arrays", where=self.compiled.name, expected=self.traced.arguments, got=len(arrays)
             )
         return [
             np.ascontiguousarray(array, dtype=node.dtype.numpy).reshape(np.shape(array))
@@ -323,12 +328,12 @@ class Executable:
         """Enter sizes and the addresses of inputs and fresh results; the results are returned."""
         for slot, array in zip(self._arguments, inputs, strict=True):
             crew.buffers[:, slot] = array.ctypes.data
-        for place, name in enumerate(self.program.sizes):
+        for place, name in enumerate(self.compiled.sizes):
             crew.sizes[:, place] = sizes[name]
         results = []
         for place in range(self.traced.results):
             node = self.traced.graph.outputs[place]
             array = np.empty(bind_shape(node.shape, sizes), dtype=node.dtype.numpy)
-            crew.buffers[:, self.program.outputs[place]] = array.ctypes.data
+            crew.buffers[:, self.compiled.outputs[place]] = array.ctypes.data
             results.append(array)
         return results

@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule.compiler.kernel import Accumulation, Kernel, MatrixProduct, Reduction
 from chainrule.compiler.memory import plan_memory
 from chainrule.compiler.pipeline import compile_graph
-from chainrule.compiler.sharing import find_barriers, find_epochs, find_portions, is_dealt_by_rows
+from chainrule.compiler.sharing import find_barriers, find_epochs, find_portions, is_dealt_by_rows, order_rows
 from chainrule.compiler.target import choose_target
 from chainrule.graph.tracing import trace
 from chainrule.graph.tree import flatten
@@ -111,7 +111,9 @@ def bytes_of(elements, span, size):
 
 
 def check_waits(program, sizes, workers, alone):
-    """No byte is written by one worker and touched by another between two waits."""
+    """No byte is written by one worker and touched by another between two waits; the program in order, its barriers."""
+    program = order_rows(program, sizes)
+    alone = [alone(program.kernels[row.kernel], place) for place, row in enumerate(program.rows)]
     epochs = find_epochs(program, sizes)
     plan = plan_memory(program, epochs, sizes)
     spans, free = [], plan.size + 64
@@ -140,7 +142,12 @@ def check_waits(program, sizes, workers, alone):
                         assert not mine_read & written[other], row
                 read[worker] |= mine_read
                 written[worker] |= mine_written
-    return barriers
+    return program, barriers
+
+
+def nothing(kernel, place):
+    """No row is left to the first worker."""
+    return False
 
 
 def training_step(widths, rate=0.1):
@@ -195,17 +202,15 @@ def compiled(traced):
 def test_no_worker_touches_what_another_writes_between_two_waits(widths, batch):
     traced, _ = training_step(widths)
     program = compiled(traced)
-    count = len(program.rows)
-    dealt = [is_dealt_by_rows(program.kernels[row.kernel]) for row in program.rows]
     for workers in (2, 3):
-        for alone in ([False] * count, [not by_rows for by_rows in dealt], [place % 3 == 0 for place in range(count)]):
+        for alone in (nothing, lambda kernel, _: not is_dealt_by_rows(kernel), lambda _, place: place % 3 == 0):
             check_waits(program, {"batch": batch}, workers, alone)
 
 
 def test_a_forward_and_a_backward_pass_run_without_a_wait():
     traced, _ = training_step((20, 64, 64, 1))
     program = compiled(traced)
-    barriers = check_waits(program, {"batch": 8}, 2, [False] * len(program.rows))
+    program, barriers = check_waits(program, {"batch": 8}, 2, nothing)
     assert sum(barriers) == 1
     passes = barriers.index(True)
     dealt = [is_dealt_by_rows(program.kernels[row.kernel]) for row in program.rows]
@@ -217,7 +222,7 @@ def test_the_check_notices_a_missing_wait(monkeypatch):
     program = compiled(traced)
     monkeypatch.setattr(sys.modules[__name__], "find_barriers", lambda program, *_: [False] * len(program.rows))
     with pytest.raises(AssertionError):
-        check_waits(program, {"batch": 13}, 2, [False] * len(program.rows))
+        check_waits(program, {"batch": 13}, 2, nothing)
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
@@ -248,7 +253,7 @@ def test_the_bits_are_the_same_for_any_number_of_workers(widths, monkeypatch):
 
 def test_rows_keep_their_order_where_one_needs_the_other():
     traced, _ = training_step((4, 33, 40, 2))
-    program = compiled(traced)
+    program = order_rows(compiled(traced), {"batch": 8})
     writers: dict[int, int] = {}
     for number, row in enumerate(program.rows):
         for operand, buffer in zip(program.kernels[row.kernel].operands, row.buffers, strict=True):
@@ -257,6 +262,22 @@ def test_rows_keep_their_order_where_one_needs_the_other():
                 assert buffer in writers, "an array is read before it is written"
             if operand.written:
                 writers[buffer] = number
+
+
+def test_a_large_batch_needs_no_more_memory_than_in_the_graph_s_order():
+    traced, _ = training_step((16,) * 12)
+    program = compiled(traced)
+    sizes = {"batch": 20_000}
+    plans = [plan_memory(each, find_epochs(each, sizes), sizes).size for each in (program, order_rows(program, sizes))]
+    assert plans[1] <= 1.05 * plans[0]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_column_sums_are_made_whatever_the_rows_of_the_product(rows):
+    a, dy = np.ones((5, rows), "float32"), np.ones((5, 20), "float32")
+    product, sums = cr.jit(lambda a, dy: (a.T @ dy, cr.ops.sum(dy, axis=0)))(a, dy)
+    assert product.shape == (rows, 20)
+    np.testing.assert_array_equal(sums, np.full(20, 5, "float32"))
 
 
 def test_portions_of_a_product_are_rows_of_the_batch():
