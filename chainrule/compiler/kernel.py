@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from chainrule.graph.types import Dim, DType, OpenDim
@@ -226,7 +227,7 @@ class Kernel:
     def scheduled(self, schedule: Schedule) -> Kernel:
         return replace(self, schedule=schedule)
 
-    @property
+    @cached_property
     def size_names(self) -> tuple[str, ...]:
         """The open dimensions that the kernel reads, in a fixed order."""
         names: set[str] = set()

@@ -247,7 +247,8 @@ def find_barriers(program: Program, epochs: Sequence[int], spans: Sequence[Span]
     worker ran both alone or each worker keeps to the same part of it in both.
     """
     barriers = []
-    by_all, by_first = _Touched(), _Touched()
+    overlaps = _find_overlaps(spans)
+    by_all, by_first = _Touched(overlaps), _Touched(overlaps)
     epoch = -1
     for number, touches in enumerate(_Access(program).of_row):
         if epochs[number] != epoch:
@@ -260,9 +261,22 @@ def find_barriers(program: Program, epochs: Sequence[int], spans: Sequence[Span]
             wait = wait or by_first.clash(mine, shared=False)
         barriers.append(wait)
         if wait:
-            by_all, by_first = _Touched(), _Touched()
+            by_all, by_first = _Touched(overlaps), _Touched(overlaps)
         (by_first if alone[number] else by_all).add(mine)
     return barriers
+
+
+def _find_overlaps(spans: Sequence[Span]) -> dict[Span, list[Span]]:
+    """For each piece of memory the others that have bytes in common with it."""
+    overlaps: dict[Span, list[Span]] = {}
+    open_spans: list[Span] = []  # those that begin before, and do not end before, the one at hand
+    for span in sorted(set(spans)):
+        open_spans = [other for other in open_spans if other[1] > span[0]]
+        overlaps[span] = list(open_spans)
+        for other in open_spans:
+            overlaps[other].append(span)
+        open_spans.append(span)
+    return overlaps
 
 
 class _Touched:
@@ -270,15 +284,20 @@ class _Touched:
 
     Arrays of one epoch lie apart, so there the whole span tells which it is; those of an epoch before may have lain
     anywhere over it.
+
+    Args:
+        overlaps: what `_find_overlaps` found.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, overlaps: Mapping[Span, Sequence[Span]]) -> None:
+        self.overlaps = overlaps
         self.now: dict[Span, Touch] = {}
-        self.before: list[tuple[Span, Touch]] = []
+        self.before: dict[Span, Touch] = {}
 
     def age(self) -> None:
         """A new epoch begins."""
-        self.before += self.now.items()
+        for span, touch in self.now.items():
+            _note(self.before, span, touch.portion, touch.written)
         self.now = {}
 
     def clash(self, mine: Sequence[tuple[Span, Portion | None, bool]], shared: bool) -> bool:
@@ -293,15 +312,19 @@ class _Touched:
     def _at(self, span: Span) -> Iterator[Touch]:
         if span in self.now:
             yield self.now[span]
-        for (start, end), touch in self.before:
-            if (start, end) == span:
-                yield touch
-            elif start < span[1] and span[0] < end:
-                yield Touch(None, touch.written)
+        if span in self.before:
+            yield self.before[span]
+        for other in self.overlaps[span]:
+            if other in self.before:
+                yield Touch(None, self.before[other].written)
 
     def add(self, mine: Sequence[tuple[Span, Portion | None, bool]]) -> None:
         for span, portion, written in mine:
-            if span in self.now:
-                self.now[span].add(portion, written)
-            else:
-                self.now[span] = Touch(portion, written)
+            _note(self.now, span, portion, written)
+
+
+def _note(touched: dict[Span, Touch], span: Span, portion: Portion | None, written: bool) -> None:
+    if span in touched:
+        touched[span].add(portion, written)
+    else:
+        touched[span] = Touch(portion, written)

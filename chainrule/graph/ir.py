@@ -185,7 +185,7 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
     for node in reachable(graph.outputs):
         current = node
         if not changed.keys().isdisjoint(node.inputs):
-            current = node.with_inputs(tuple([changed.get(operand, operand) for operand in node.inputs]))
+            current = node.with_inputs(tuple(map(changed.get, node.inputs, node.inputs)))
         current = rule(current)
         if current is not node:
             changed[node] = current

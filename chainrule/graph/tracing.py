@@ -116,13 +116,14 @@ def as_node(value: Operand) -> Node:
 def apply(primitive: Primitive, *values: Operand, **params: Any) -> Any:
     """The result of a primitive: a node if any argument is traced or a dimension is open, else an array."""
     operands = [value if isinstance(value, Node) else as_operand(value) for value in values]
-    traced = [operand for operand in operands if isinstance(operand, Node)]
-    types = [operand.type if isinstance(operand, Node) else type_of(operand) for operand in operands]
-    result = primitive.type_rule(*types, **params)
-    if not traced and result.is_static:
-        return np.asarray(primitive.evaluate(*operands, **params), dtype=result.dtype.numpy)
-    inputs = traced if len(traced) == len(operands) else map(as_node, operands)
-    return Node(primitive, tuple(inputs), params, result, _scope.get())
+    arrays = [operand for operand in operands if not isinstance(operand, Node)]
+    if len(arrays) == len(operands):  # nothing is traced
+        result = primitive.type_rule(*map(type_of, arrays), **params)
+        if result.is_static:
+            return np.asarray(primitive.evaluate(*arrays, **params), dtype=result.dtype.numpy)
+    inputs = tuple([operand if isinstance(operand, Node) else make_constant(operand) for operand in operands])
+    result = primitive.type_rule(*[node.type for node in inputs], **params)
+    return Node(primitive, inputs, params, result, _scope.get())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -187,4 +187,9 @@ def bind_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 def type_of(array: np.ndarray) -> ArrayType:
     """The type of a NumPy array."""
-    return ArrayType(as_dtype(array.dtype), array.shape)
+    return _type_of(array.dtype, array.shape)
+
+
+@lru_cache(maxsize=4096)  # so that equal types are mostly one object
+def _type_of(dtype: np.dtype, shape: tuple[int, ...]) -> ArrayType:
+    return ArrayType(as_dtype(dtype), shape)

@@ -11,9 +11,9 @@ import contextvars
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -213,13 +213,12 @@ class Layer(registry.Configured):
     @property
     def sublayers(self) -> list[Layer]:
         """Layers kept in attributes, in the order in which these were made."""
-        return list(dict.fromkeys(part for part in parts_of(list(vars(self).values())) if isinstance(part, Layer)))
+        return list(dict.fromkeys(parts_of(self, Layer)))
 
     @property
     def _variables(self) -> list[Variable]:
         """This layer's own Variables, the trainable first, as in Keras."""
-        held = (part for part in parts_of(list(vars(self).values())) if isinstance(part, Variable))
-        found = list(dict.fromkeys([*self._own, *held]))
+        found = list(dict.fromkeys([*self._own, *parts_of(self, Variable)]))
         return [item for item in found if item.trainable] + [item for item in found if not item.trainable]
 
     @property
@@ -467,13 +466,21 @@ def accepted_arguments(call: Callable[..., Any]) -> frozenset[str]:
     return frozenset({"training", "mask"} & set(parameters)) if not open_ended else frozenset({"training", "mask"})
 
 
-def parts_of(value: Any) -> Iterator[Any]:
-    """A value, or what lists, tuples and dicts hold."""
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from parts_of(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from parts_of(item)
-    else:
-        yield value
+Part = TypeVar("Part")
+
+
+def parts_of(owner: Any, kind: type[Part]) -> list[Part]:
+    """What of a kind is kept in attributes, and in lists, tuples and dicts there."""
+    found: list[Part] = []
+
+    def look_into(values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, kind):
+                found.append(value)
+            elif isinstance(value, (list, tuple)):
+                look_into(value)
+            elif isinstance(value, dict):
+                look_into(value.values())
+
+    look_into(vars(owner).values())
+    return found

@@ -374,8 +374,7 @@ class Model(Layer):
     def own_metrics(self) -> list[Metric]:
         """Metrics kept in attributes, for a training step of one's own."""
         if self.watch.found is None:
-            held = parts_of(list(vars(self).values()))
-            self.watch.found = [part for part in held if isinstance(part, Metric)]
+            self.watch.found = parts_of(self, Metric)
         return self.watch.found
 
     @property

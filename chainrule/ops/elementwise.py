@@ -773,23 +773,22 @@ def _is_weak(value: Any) -> bool:
     return isinstance(value, _WEAK) and not isinstance(value, np.generic)
 
 
-def _weak_dtype(value: Any, other: DType) -> DType:
-    if isinstance(value, float) and not other.is_float:
-        return float32
-    if isinstance(value, int) and not isinstance(value, bool) and other == bool_:
-        return as_dtype(int)
-    return other
+@functools.cache
+def _meeting_dtype(kinds: tuple[Any, ...]) -> DType:
+    """The dtype in which arrays of some dtypes and numbers of some Python types meet.
 
-
-def _meeting_dtype(operands: list[Any]) -> DType:
-    """The dtype in which arrays and Python numbers meet; that of the numbers where there are no arrays."""
-    numbers = [operand for operand in operands if _is_weak(operand)]
-    if len(numbers) == len(operands):
-        return functools.reduce(promote, [as_dtype(type(number)) for number in numbers])
-    target = functools.reduce(promote, [_dtype_of(operand) for operand in operands if not _is_weak(operand)])
+    A number changes that of the arrays only where it could not be one of them, such as 0.5 among whole numbers.
+    """
+    numbers = [kind for kind in kinds if not isinstance(kind, DType)]
+    if len(numbers) == len(kinds):
+        return functools.reduce(promote, map(as_dtype, numbers))
+    dtype = functools.reduce(promote, [kind for kind in kinds if isinstance(kind, DType)])
     for number in numbers:
-        target = promote(target, _weak_dtype(number, target))
-    return target
+        if issubclass(number, float) and not dtype.is_float:
+            dtype = promote(dtype, float32)
+        elif issubclass(number, int) and not issubclass(number, bool) and dtype is bool_:
+            dtype = as_dtype(int)
+    return dtype
 
 
 def _converted(operand: Any, dtype: DType) -> Any:
@@ -802,7 +801,7 @@ def _converted(operand: Any, dtype: DType) -> Any:
 def promoted(name: str, values: tuple[Any, ...], floating: bool = False) -> list[Any]:
     """Operands with one dtype and one shape: Python numbers take the arrays' dtype, scalars stay scalars."""
     operands = [value if _is_weak(value) else as_operand(value) for value in values]
-    dtype = _meeting_dtype(operands)
+    dtype = _meeting_dtype(tuple([type(operand) if _is_weak(operand) else _dtype_of(operand) for operand in operands]))
     if floating and not dtype.is_float:
         dtype = float32
     return aligned(name, [_converted(operand, dtype) for operand in operands])

@@ -63,7 +63,7 @@ class Binding:
     def __init__(self, executable: Executable, capacity: dict[str, int]):
         program = order_rows(executable.compiled, capacity)
         self.executable, self.program, self.capacity = executable, program, capacity
-        self.epochs = epochs = find_epochs(program, capacity)
+        epochs = find_epochs(program, capacity)
         plan = plan_memory(program, epochs, capacity)
         self.block = aligned_empty((plan.size,))
         self.addresses = np.zeros(len(program.buffers) + 1, dtype=np.int64)
@@ -85,6 +85,7 @@ class Binding:
         for slot, variable in executable.variable_slots:
             self.addresses[slot] = variable.memory.ctypes.data
         self.shared = choose_shared(program, epochs, capacity)
+        self.barriers = find_barriers(program, epochs, self.spans, [not shared for shared in self.shared])
         self.pace = Pace(executable.workers if any(self.shared) else 1)
         self.crews: dict[int, Crew] = {}
 
@@ -109,8 +110,6 @@ class Crew:
         program, executable = binding.program, binding.executable
         self.size = size
         self.pool = pool_for(executable.target)
-        alone = [not shared for shared in binding.shared]
-        barriers = find_barriers(program, binding.epochs, binding.spans, alone)
         count = len(program.buffers)
         arguments: list[int] = []
         starts = []
@@ -127,7 +126,7 @@ class Crew:
                 executable.functions[row.kernel],
                 self.arguments.ctypes.data + 8 * starts[number],
                 size if binding.shared[number] else 1,
-                barriers[number],
+                binding.barriers[number],
             )
         self.counter = np.zeros(16, dtype=np.int64)
         self.workspace = aligned_empty((size, count_workspace(program, binding.capacity) + _GAP))

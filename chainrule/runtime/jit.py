@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from chainrule.compiler.target import choose_target
 from chainrule.errors import ChainruleError
+from chainrule.graph.garbage import collection_paused
 from chainrule.graph.ir import Node
 from chainrule.graph.tracing import TracedFunction, as_operand, current_trace, trace
 from chainrule.graph.tree import flatten, unflatten
@@ -24,14 +24,8 @@ def build(traced: TracedFunction, *, eager: bool = False, target: str | None = N
         from chainrule.runtime.interpreted import Interpreted
 
         return Interpreted(traced)
-    # Compiling makes many small objects and no garbage: looking for some would take a tenth of the time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with collection_paused():
         return Executable(traced, choose_target(target), workers)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def compile_function(

@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.data.arrays import check_count
 from chainrule.errors import DataError
+from chainrule.graph.garbage import collection_paused
 from chainrule.graph.tree import flatten
 from chainrule.training.prepare import Data, prepare
 from chainrule.training.step import record
@@ -31,7 +32,8 @@ def executable_for(model: Any, step: Any, data: Data) -> Any:
     if key not in model.executables:
         from chainrule.runtime.jit import build
 
-        model.executables[key] = build(record(model, step, data), eager=model.run_eagerly)
+        with collection_paused():
+            model.executables[key] = build(record(model, step, data), eager=model.run_eagerly)
     return model.executables[key]
 
 

@@ -185,7 +185,7 @@ class Archive:
 
 def random_counters(layer: Layer) -> list[Variable]:
     """The counters of random draws in a layer and those within it."""
-    own = [part.state for part in parts_of(list(vars(layer).values())) if isinstance(part, SeedGenerator)]
+    own = [generator.state for generator in parts_of(layer, SeedGenerator)]
     inner = [counter for part in layer.sublayers for counter in random_counters(part)]
     return list(dict.fromkeys([*own, *layer.state, *inner]))
 

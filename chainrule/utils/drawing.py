@@ -5,12 +5,12 @@ It reads `model.network` (or the stack of `model.layers`), writes text, and need
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 from chainrule.errors import ChainruleError
 from chainrule.graph.ir import Node
@@ -162,7 +162,7 @@ def arrange(boxes: list[Box]) -> tuple[float, float]:
 
 
 def _escape(text: str) -> str:
-    return escape(_NO_CHARACTERS.sub("\ufffd", text))
+    return html.escape(_NO_CHARACTERS.sub("\ufffd", text), quote=False)
 
 
 def curve_between(parent: Box, box: Box, boxes: Sequence[Box]) -> tuple[tuple[float, float], ...]:

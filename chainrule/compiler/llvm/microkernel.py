@@ -20,6 +20,7 @@ An element of the left matrix is read as a scalar and spread over the lanes, so 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from chainrule.compiler.llvm.narrow import (
     row_of_pairs,
 )
 from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
+from chainrule.compiler.tiles import split_rows
 
 if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
@@ -273,32 +275,50 @@ class _Product:
                 self.call_plain(rows, vectors, kind, a, right, self.aside, n0)
                 self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
             if kind.columns:
-                self.call_beside(self.columns, n0, stop)
+                with w.when(w.compare_int("eq", m, 0)):
+                    self.call_beside(self.columns, n0, stop)
 
         def tile(m: Number, rows: int, right: Right, packing: bool = False) -> None:
             kind = Kind(edge, rows == self.rows and (not edge or w.target.has_masks), packing)
-            starts = rows == self.rows or self.by_rows or not isinstance(self.m, int) or self.m < self.rows
-            if self.beside is None or not starts:
+            with_columns = replace(kind, columns=True)
+            if self.beside is None or isinstance(m, int) and m:
                 sums(m, rows, right, kind)
                 return
-            first, further, done = w.label("first"), w.label("further"), w.label("done")
-            w.branch(w.compare_int("eq", m, 0), first, further)
-            w.place(first)
-            sums(m, rows, right, replace(kind, columns=True))
+            if packing or m == 0:
+                sums(m, rows, right, with_columns)
+                return
+            begin, further, done = w.label("begin"), w.label("further"), w.label("done")
+            w.branch(w.compare_int("eq", m, 0), begin, further)
+            w.place(begin)
+            sums(m, rows, right, with_columns)
             w.jump(done)
             w.place(further)
             sums(m, rows, right, kind)
             w.jump(done)
             w.place(done)
 
-        right, first = self.emit_right(indices, n0, (low, count), vectors, edge, tile)
-        behind = w.int_op("sub", high, w.remainder(count, self.rows))
+        right, first, packed = self.emit_right(indices, n0, (low, count), vectors, edge, tile)
+        rest = w.remainder(count, self.rows)
+        behind = w.int_op("sub", high, rest)
         if not isinstance(self.m, int) or self.m >= self.rows:
             with w.loop(first, behind, self.rows) as m:
-                tile(m, self.rows, right)
-        if isinstance(self.m, int) and self.m % self.rows == 0 and not self.by_rows:
-            return
-        self.emit_left_over(behind, high, lambda m, rows: tile(m, rows, right))
+                if packed:  # the first rows are done
+                    sums(m, self.rows, right, Kind(edge, overlapped=True))
+                else:
+                    tile(m, self.rows, right)
+        if not isinstance(self.m, int):
+            self.emit_left_over(behind, high, row_counts(self.rows), lambda m, rows: tile(m, rows, right))
+        elif self.by_rows:
+            # What is left of whole units, if all of the rows are some, is a multiple of this.
+            step = math.gcd(w.schedule.unit, self.rows) if self.m % w.schedule.unit == 0 else 1
+            counts = [height for height in row_counts(self.rows) if height % step == 0]
+            self.emit_left_over(behind, high, counts, lambda m, rows: tile(m, rows, right))
+        elif self.m % self.rows:  # only the last tiles end within a block
+            with w.when(w.compare_int("ne", rest, 0)):
+                place = self.m - self.m % self.rows
+                for height in split_rows(self.m % self.rows):
+                    tile(place, height, right)
+                    place += height
 
     def emit_right(
         self,
@@ -308,10 +328,11 @@ class _Product:
         vectors: int,
         edge: bool,
         tile: Callable[[Number, int, Right, bool], None],
-    ) -> tuple[Right, Number]:
+    ) -> tuple[Right, Number, bool]:
         """The panel's columns of the right matrix, for so many rows from the first on, packed if that pays.
 
-        Where they need only be copied, the first tile does it on its way. The row that comes next is told.
+        Where they need only be copied, the first tile does it on its way. The row that comes next is told, and whether
+        the first tile is done wherever there are rows for one, which it always is where it adds up the columns too.
         """
         w, core = self.w, self.core
         position = core.b_position
@@ -322,16 +343,17 @@ class _Product:
         if self.narrow:
             packer = self.packer(core.b, position, self.n_loop, self.n, indices)
             emit_right_packing(w, packer, n0, vectors)
-            return packed, low
+            return packed, low, False
         if not self.in_rows or edge and not w.target.has_masks:
             self.emit_packing(indices, n0, vectors, edge)
-            return packed, low
+            return packed, low, False
         # Rows of a panel that is all columns lie side by side already.
         alone = self.one_panel and self.n == as_it_lies[1]
         if alone or isinstance(self.m, int) and self.m <= 2 * self.rows:
-            return as_it_lies, low
+            return as_it_lies, low, False
         pack, direct, ready = w.label("pack"), w.label("direct"), w.label("ready")
-        w.branch(w.compare_int("sgt", count, 2 * self.rows), pack, direct)
+        least = self.rows if self.beside else 2 * self.rows + 1
+        w.branch(w.compare_int("sge", count, least), pack, direct)
         w.place(pack)
         tile(low, self.rows, as_it_lies, True)
         ended, following = w.label("packed"), w.int_op("add", low, self.rows)
@@ -348,7 +370,7 @@ class _Product:
             return name
 
         pointer, stride = either("ptr", packed[0], start), either("i64", packed[1], as_it_lies[1])
-        return (pointer, stride), either("i64", following, low)
+        return (pointer, stride), either("i64", following, low), self.beside is not None
 
     def left(self, m: Number, indices: dict[int, Number]) -> str:
         """Where the rows of the left matrix from m on begin."""
@@ -397,15 +419,12 @@ class _Product:
         w.line(f"{chosen} = select i1 {within}, i64 {units}, i64 0")
         return chosen, share, following
 
-    def emit_left_over(self, m: Number, stop: Number, tile: Callable[[Number, int], None]) -> None:
+    def emit_left_over(
+        self, m: Number, stop: Number, counts: Sequence[int], tile: Callable[[Number, int], None]
+    ) -> None:
         """The rows from m on, fewer than a full tile's: tiles of 8, 4, 2, 1 rows."""
         w = self.w
-        for count in row_counts(self.rows):
-            if isinstance(m, int) and isinstance(stop, int):
-                if stop - m >= count:
-                    tile(m, count)
-                    m += count
-                continue
+        for count in counts:
             before, then, ended, after = w.label("have"), w.label("tile"), w.label("ended"), w.label("after")
             w.jump(before)
             w.place(before)
