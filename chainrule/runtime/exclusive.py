@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from chainrule.errors import ChainruleError
 
+_Lock: Any = type(threading.RLock())  # native: no Ctrl-C can come between its release and the end of a `with`
 
-class ExclusiveLock:
+
+class ExclusiveLock(_Lock):  # type: ignore[misc]
     """Threads wait for each other; the thread that holds it is refused, since it would wait for ever.
 
     That is a signal handler, or a destructor, which calls a model while the same model runs in its thread.
     """
 
+    def __new__(cls, what: str) -> Any:
+        return super().__new__(cls)
+
     def __init__(self, what: str):
         self.what = what
-        # Reentrant, so that a handler that comes just before or just after the work is let in and nothing hangs.
-        self._lock = threading.RLock()
-        self._busy = False
 
     def __enter__(self) -> None:
-        self._lock.acquire()
-        if self._busy:
-            self._lock.release()
+        if self._is_owned():
             raise ChainruleError(
                 "called again while it runs",
                 where=self.what,
@@ -30,8 +31,9 @@ class ExclusiveLock:
                 got="a call from within, such as from a signal handler",
                 fix="set a flag in the handler, and call afterwards",
             )
-        self._busy = True
-
-    def __exit__(self, *unused: object) -> None:
-        self._busy = False
-        self._lock.release()
+        try:
+            self.acquire()
+        except BaseException:  # Ctrl-C: while it waited, or just after
+            if self._is_owned():
+                self.release()
+            raise

@@ -23,6 +23,7 @@ import numpy as np
 from chainrule import settings
 from chainrule.compiler.target import Target
 from chainrule.runtime import cache, engine
+from chainrule.runtime.launch import address_of
 
 MOST = 256  # workers, at most
 _LINE = 8  # words a cache line: what different workers write is kept apart
@@ -42,14 +43,21 @@ class Pool:
         self.address = self.mailbox.ctypes.data + 8 * skip
         self.states = self.mailbox[skip + _STATES :]
         api = ctypes.pythonapi
-        addresses = (_address_of(api.PyThread_acquire_lock), _address_of(api.PyThread_release_lock), yield_address())
+        addresses = (address_of(api.PyThread_acquire_lock), address_of(api.PyThread_release_lock), yield_address())
         self.mailbox[skip + _STATES - 3 : skip + _STATES] = addresses
         key = cache.make_key("pool", target.cpu, target.features, cache.compiler_version())
-        (code,) = engine.functions_for([(key, lambda: pool_text(target, f"k_{key}"))], target)
-        word = ctypes.c_int64
-        self._call = ctypes.CFUNCTYPE(None, *[word] * 6)(code)
-        self.started = 1
+        (self.code,) = engine.functions_for([(key, lambda: pool_text(target, f"k_{key}"))], target)
+        self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(self.code)
+        self.ready = np.ones(1, dtype=np.int64)  # a team of so many may begin without Python's lock
+        self.reset()
+
+    def reset(self) -> None:
+        """There are no workers yet."""
         self.lock = threading.RLock()  # a signal handler may call before or after the native call, in its thread
+        self.started = 1
+        self.proven = 1  # workers in their native loop: each has done a job
+        self.jobs = 0  # under way, posted by those who gave that lock away
+        self.ready[0] = 1
 
     def ensure(self, count: int) -> None:
         """Start the threads that are missing; each begins asleep."""
@@ -72,14 +80,25 @@ class Pool:
 
     def run(self, function: int, control: int, stride: int, team: int) -> None:
         """Call ``function(control + worker * stride, worker)`` on `team` threads at once and wait for all."""
+        if team == 1:  # nothing that is shared
+            self._call(self.address, function, control, stride, team, 0)
+            return
         with self.lock:
             if self.started < team:
                 self.ensure(team)
-            self._call(self.address, function, control, stride, team, 0)
+            self.jobs += 1
+            self.ready[0] = 1
+            try:
+                self._call(self.address, function, control, stride, team, 0)
+                self.proven = max(self.proven, team)
+            finally:
+                self.jobs -= 1
+                if not self.jobs:
+                    self.ready[0] = self.proven
 
 
 _pools: dict[Target, Pool] = {}
-_making = threading.Lock()
+_making = threading.RLock()
 
 
 def pool_for(target: Target) -> Pool:
@@ -93,9 +112,9 @@ def pool_for(target: Target) -> Pool:
 def _forget() -> None:
     """A forked child has none of its parent's threads; it starts its own when it needs them."""
     global _making
-    _making = threading.Lock()
+    _making = threading.RLock()
     for pool in _pools.values():
-        pool.lock, pool.started = threading.RLock(), 1
+        pool.reset()
 
 
 if hasattr(os, "register_at_fork"):
@@ -121,11 +140,7 @@ def yield_address() -> int:
         function = ctypes.windll.kernel32.SwitchToThread  # type: ignore[attr-defined]
     else:
         function = ctypes.CDLL(None).sched_yield
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
-
-
-def _address_of(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+    return address_of(function)
 
 
 def pause_call(target: Target) -> tuple[str, str]:

@@ -58,34 +58,33 @@ class Predictor:
     def __init__(self, model: Any, x: Any):
         self.kind = kind_of(x)
         leaves = flatten(x)[0]
-        self.dtype, self.shape = leaves[0].dtype, leaves[0].shape[1:]
         traced = record_predict(model, x)
         self.executable: Any = build(traced, eager=model.run_eagerly)
         self.tree = traced.result_tree.children[0]
         plain = len(leaves) == 1 and traced.results == 2 and isinstance(x, np.ndarray) and self.tree.kind == "leaf"
         self.staged = Staged(self.executable, _FEW) if plain and isinstance(self.executable, Executable) else None
 
-    def takes(self, x: Any) -> bool:
-        """Whether x is an array of a few such rows, which needs no further look."""
-        return (
-            type(x) is np.ndarray
-            and x.dtype == self.dtype
-            and x.shape[1:] == self.shape
-            and 0 < len(x) <= _FEW
-            and self.staged is not None
-        )
+    def few(self, x: Any, batch_size: int | None) -> np.ndarray | None:
+        """Predictions for an array of a few such rows that are one batch; None for anything else.
 
-    def few(self, x: np.ndarray) -> np.ndarray:
-        """Predictions for an array that `takes` accepted."""
-        staged, rows = self.staged, len(x)
-        assert staged is not None
-        with staged.lock:
-            staged.input[:rows] = x
-            staged.run(rows)
-            predictions, bad = staged.results
-            if bad:
-                check_array("x", x)
-            return predictions[:rows].copy()
+        None too while another thread, or the one that a signal handler has interrupted, is at this point.
+        """
+        staged = self.staged
+        if staged is None:
+            return None
+        try:
+            del staged.idle[0]  # unlike a call of `pop`, no signal handler can come between it and the next `try`
+        except IndexError:
+            return None
+        try:
+            rows = staged.prepared
+            if rows is None or rows.launch(x):
+                rows = staged.run(x)
+            if rows is None or batch_size is not None and not (type(batch_size) is int and batch_size >= rows.count):
+                return None
+            return rows.results[0].copy()
+        finally:
+            staged.idle.append(None)
 
     def batch(self, leaves: list[np.ndarray]) -> list[np.ndarray]:
         """Predictions for one batch, as leaves."""
@@ -111,22 +110,20 @@ def predict(
         DataError: for rows that do not fit the model, and for NaN or infinity.
     """
     found = model.predictor
-    if batch_size is None and not callbacks and found is not None and found.takes(x):
-        return found.few(x)
-    watchers = CallbackList(callbacks, model=model, steps=steps)
+    predictions = None if found is None or callbacks else found.few(x, batch_size)
+    if predictions is not None:
+        return predictions
     if is_iterable_of_batches(x):
         batches: Iterator[Any] = (unpack(batch)[0] for batch in itertools.islice(iterate(x), steps))
-        return run_batches(model, batches, watchers)
+        return run_batches(model, batches, steps, callbacks)
     nest = arrange(model, x)
     size = _ROWS if batch_size is None else check_count("batch_size", batch_size)
-    leaves = [("x", leaf) for leaf in flatten(nest)[0]]
-    rows = check_lengths(leaves)
-    if not callbacks:
-        found = predictor_for(model, nest)
-        if found.takes(nest) and size >= rows:
-            return found.few(nest)
+    rows = check_lengths([("x", leaf) for leaf in flatten(nest)[0]])
+    predictions = None if callbacks else predictor_for(model, nest).few(nest, size)
+    if predictions is not None:
+        return predictions
     starts = list(range(0, rows, size))[:steps]
-    return run_batches(model, (rows_from(nest, at, size) for at in starts), watchers)
+    return run_batches(model, (rows_from(nest, at, size) for at in starts), steps, callbacks)
 
 
 def arrange(model: Any, x: Any) -> Any:
@@ -149,8 +146,9 @@ def predictor_for(model: Any, nest: Any) -> Predictor:
     return found
 
 
-def run_batches(model: Any, batches: Iterator[Any], watchers: CallbackList) -> Any:
+def run_batches(model: Any, batches: Iterator[Any], steps: int | None, callbacks: Sequence[Any] | None) -> Any:
     """The predictions for batches, put together."""
+    watchers = CallbackList(callbacks, model=model, steps=steps)
     parts: list[list[np.ndarray]] = []
     found: Predictor | None = None
     watchers.call("on_predict_begin")

@@ -181,20 +181,23 @@ def log1p(w: Arithmetic, x: Reg) -> Reg:
 
 
 def tanh(w: Arithmetic, x: Reg) -> Reg:
-    """``((2**n - 1) + (2**n + 1) t) / ((2**n + 1) + (2**n - 1) t)`` for ``x = n ln 2 / 2 + r`` and t = tanh(r).
+    """``((2**n - 1) + (2**n + 1) t) / ((2**n + 1) + (2**n - 1) t)`` for ``|x| = n ln 2 / 2 + r`` and t = tanh(r).
 
-    That is the tanh of a sum, multiplied out. The steps for -x are those for x, scaled by a power of two and with
-    the other sign, so the function is odd to the bit; what is above never rounds to more than what is below.
+    That is the tanh of a sum, multiplied out. From n = 3 on it is taken from 1, ``1 - 2 (1 - t) / (…)``: there the
+    roundings of the fraction count for less the nearer the result is to 1, as they must where 1 - tanh**2 is a slope.
     """
     limit = 10.0 if x.dtype == float32 else 22.0  # there it is 1 to the last digit
-    x = _limited(w, x, -limit, limit)
+    size = _limited(w, w.absolute(x), 0.0, limit)
     step = _LN2 / 2
-    n, bits = _count_steps(w, x, step, 1)
-    r = w.fma(n, w.like(-float(step), x), x)
+    n, bits = _count_steps(w, size, step, 1)
+    r = w.fma(n, w.like(-float(step), x), size)
     t = w.multiply(r, _polynomial(w, w.multiply(r, r), [1.0, *_TANH[x.dtype]]))
-    power, one = _power_of_two(w, bits, x.dtype), w.like(1.0, x)
-    more, less = w.add(one, power), w.negative(w.subtract(one, power))  # -0.0 for n = 0, which keeps the sign of t
-    return w.divide(w.fma(more, t, less), w.fma(less, t, more))
+    power, one, two = _power_of_two(w, bits, x.dtype), w.like(1.0, x), w.like(2.0, x)
+    more, less = w.add(power, one), w.subtract(power, one)
+    far = w.greater_equal(n, w.like(3.0, x))
+    above = w.fma(w.select(far, two, more), t, w.select(far, w.negative(two), less))
+    value = w.add(w.select(far, one, w.like(0.0, x)), w.divide(above, w.fma(less, t, more)))
+    return w.intrinsic("copysign", value, x)
 
 
 def sigmoid(w: Arithmetic, x: Reg) -> Reg:
