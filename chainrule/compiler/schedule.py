@@ -23,15 +23,12 @@ from chainrule.compiler.kernel import (
     make_position,
 )
 from chainrule.compiler.target import Target
-from chainrule.compiler.tiles import choose_tile
+from chainrule.compiler.tiles import FEW_COLUMNS, choose_tile
 from chainrule.graph.shapes import multiply_dims
 from chainrule.graph.types import Dim, OpenDim
 
 ROWS = 4
 """Rows of a batch that stay with one worker: in all kernels, so that each finds there what it wrote itself."""
-
-_FEW_COLUMNS = 128
-"""Up to so many columns every worker may pack the whole right matrix for its own rows."""
 
 
 def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
@@ -73,7 +70,7 @@ def choose_rows(kernel: Kernel, width: int) -> int:
     rows, columns = kernel.loops[-2:]
     if kernel.rank > 2:
         return 1
-    if isinstance(columns, OpenDim) or columns > _FEW_COLUMNS or kernel.core.narrow:
+    if isinstance(columns, OpenDim) or columns > FEW_COLUMNS or kernel.core.narrow:
         return 0
     return ROWS if isinstance(rows, OpenDim) or columns <= width or columns % width else 0
 

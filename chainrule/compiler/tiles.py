@@ -26,8 +26,8 @@ TILES = {32: ((12, 2), (8, 3), (6, 4), (4, 5), (16, 1)), 16: ((6, 2), (4, 3), (1
 _TYPICAL = 96
 """What an open size is taken for."""
 
-_MANY = 8
-"""Vectors of columns above which products are dealt out by tiles, not by rows."""
+FEW_COLUMNS = 128
+"""Up to so many columns every worker may pack the whole right matrix for its own rows; more are dealt out by tiles."""
 
 _PER_CYCLE = 2  # multiply-adds, and loads
 _LATENCY = 4
@@ -47,28 +47,32 @@ def choose_tile(kernel: Kernel, target: Target, lanes: int) -> tuple[int, int]:
     if asked is not None or not isinstance(columns, int) or kernel.core.narrow:
         return asked or tiles[0]
     known = [dim if isinstance(dim, int) else _TYPICAL for dim in (rows, kernel.core.depth)]
-    return _best_tile(known[0], -(-columns // lanes), known[1], tiles, target.vector_bits // 8)
+    return _best_tile(known[0], -(-columns // lanes), known[1], tiles, target.vector_bits // 8, columns > FEW_COLUMNS)
 
 
 @functools.cache
 def _best_tile(
-    rows: int, vectors: int, depth: int, tiles: tuple[tuple[int, int], ...], vector_bytes: int
+    rows: int, vectors: int, depth: int, tiles: tuple[tuple[int, int], ...], vector_bytes: int, dealt: bool
 ) -> tuple[int, int]:
-    return min(tiles, key=lambda tile: count_cycles(rows, vectors, depth, tile, vector_bytes))
+    return min(tiles, key=lambda tile: count_cycles(rows, vectors, depth, tile, vector_bytes, dealt))
 
 
-def count_cycles(rows: int, vectors: int, depth: int, tile: tuple[int, int], vector_bytes: int = 64) -> float:
+def count_cycles(
+    rows: int, vectors: int, depth: int, tile: tuple[int, int], vector_bytes: int = 64, dealt: bool = False
+) -> float:
     """Cycles of a product of `rows` rows and `vectors` vectors of columns, each a sum of `depth` terms.
+
+    With `dealt` the tiles are dealt out by their number, so a narrower one at the end counts as a whole one.
 
     Example:
         >>> count_cycles(64, 4, 64, (6, 4)) < count_cycles(64, 4, 64, (12, 2))
         True
     """
     height, width = tile
-    blocks = [height] * (rows // height) + split_rows(rows % height)
+    blocks = [height] * (rows // height) + powers_of_two(rows % height)
     panels = [width] * (vectors // width) + ([vectors % width] if vectors % width else [])
-    if vectors > _MANY and len(panels) > 1:
-        panels[-1] = width  # where tiles are dealt out by number, a narrower one counts as a whole one
+    if dealt and len(panels) > 1:
+        panels[-1] = width
     total = 0.0
     for panel in panels:
         far = depth * panel * vector_bytes > _NEAR_BYTES
@@ -80,11 +84,13 @@ def count_cycles(rows: int, vectors: int, depth: int, tile: tuple[int, int], vec
     return total
 
 
-def split_rows(rows: int) -> list[int]:
-    """The heights of the tiles that are taken for what is left below a full one: powers of two.
+def powers_of_two(count: int) -> list[int]:
+    """The powers of two that add up to a count, the largest first.
+
+    Rows below a full tile are taken in tiles of so many, elements below a full vector in pieces of so many.
 
     Example:
-        >>> split_rows(11)
+        >>> powers_of_two(11)
         [8, 2, 1]
     """
-    return [1 << bit for bit in reversed(range(rows.bit_length())) if rows >> bit & 1]
+    return [1 << bit for bit in reversed(range(count.bit_length())) if count >> bit & 1]

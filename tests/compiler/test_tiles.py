@@ -5,13 +5,13 @@ import pytest
 
 import chainrule as cr
 from chainrule.compiler.target import host_targets
-from chainrule.compiler.tiles import TILES, count_cycles, split_rows
+from chainrule.compiler.tiles import TILES, count_cycles, powers_of_two
 
 
 def test_rows_are_split_into_powers_of_two():
     for rows in range(40):
-        assert sum(split_rows(rows)) == rows
-        assert split_rows(rows) == sorted(set(split_rows(rows)), reverse=True)
+        assert sum(powers_of_two(rows)) == rows
+        assert powers_of_two(rows) == sorted(set(powers_of_two(rows)), reverse=True)
 
 
 def test_cycles_are_at_least_those_of_the_multiply_adds():

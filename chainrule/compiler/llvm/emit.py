@@ -28,6 +28,7 @@ from chainrule.compiler.kernel import (
 from chainrule.compiler.llvm.arithmetic import Arithmetic
 from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type, memory_type
 from chainrule.compiler.target import Target
+from chainrule.compiler.tiles import powers_of_two
 from chainrule.graph.primitive import PRIMITIVES
 from chainrule.graph.types import Dim, DType, OpenDim, bool_, int32, int64, uint32
 
@@ -245,7 +246,7 @@ class KernelEmitter(Arithmetic):
         width = self.schedule.lanes
         exact = isinstance(start, int) and isinstance(stop, int)
         length = stop - start if exact else None  # type: ignore[operator]
-        full: Number = self.int_op("sub", stop, self.srem(self.int_op("sub", stop, start), width))
+        full: Number = self.int_op("sub", stop, self.remainder(self.int_op("sub", stop, start), width))
         if length is None or length >= width:
             with self.loop(start, full, width) as index:
                 inside(Lanes(loop, width, index))
@@ -259,13 +260,6 @@ class KernelEmitter(Arithmetic):
         elif width > 1:
             with self.loop(full, stop) as index:
                 inside(Lanes(loop, 1, index))
-
-    def srem(self, value: Number, width: int) -> Number:
-        if isinstance(value, int):
-            return value % width
-        name = self.fresh("n")
-        self.line(f"{name} = and i64 {value}, {width - 1}")
-        return name
 
     def remainder(self, value: Number, divisor: int) -> Number:
         """``value mod divisor`` of a count."""
@@ -334,7 +328,7 @@ class KernelEmitter(Arithmetic):
         row's first vector does.
         """
         begin = 0
-        for size in (1 << bit for bit in reversed(range(count.bit_length())) if count >> bit & 1):
+        for size in powers_of_two(count):
             piece = self.shuffle(value, value, range(begin, begin + size)) if size > 1 else self.extract(value, begin)
             self.store_run(self.element(address, value.dtype, begin), piece)
             begin += size
@@ -693,7 +687,7 @@ class KernelEmitter(Arithmetic):
             width = self.schedule.lanes
             length = self.int_op("sub", stop, start)
             if not isinstance(length, int) or length >= _ABREAST * width:
-                whole = self.int_op("sub", stop, self.srem(length, _ABREAST * width))
+                whole = self.int_op("sub", stop, self.remainder(length, _ABREAST * width))
                 with self.loop(start, whole, _ABREAST * width) as index:
                     inside([Lanes(last, width, self.int_op("add", index, at * width)) for at in range(_ABREAST)])
                 start = whole
@@ -767,8 +761,8 @@ class KernelEmitter(Arithmetic):
             value = self.emit_load(load, [], zero, indices)
             self.emit_store(store, value, zero, indices)
 
-        full_columns = self.int_op("sub", columns, self.srem(columns, width))
-        full_stop = self.int_op("sub", stop, self.srem(self.int_op("sub", stop, start), width))
+        full_columns = self.int_op("sub", columns, self.remainder(columns, width))
+        full_stop = self.int_op("sub", stop, self.remainder(self.int_op("sub", stop, start), width))
         with self.loop(start, full_stop, width) as i:
             with self.loop(0, full_columns, width) as j:
                 vectors = []

@@ -35,7 +35,7 @@ from chainrule.compiler.llvm.narrow import (
     row_of_pairs,
 )
 from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
-from chainrule.compiler.tiles import split_rows
+from chainrule.compiler.tiles import powers_of_two
 
 if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
@@ -178,26 +178,27 @@ class _Product:
         if self.narrow or not self.in_rows or self.beside or isinstance(self.m, int) and self.m > _THIN:
             self.emit_panels(indices, 0, shared)
             return
-        thin, wide, done, together = w.label("thin"), w.label("wide"), w.label("done"), shared
+        thin, wide, done = w.label("thin"), w.label("wide"), w.label("done")
         w.branch(w.compare_int("sle", self.m, _THIN), thin, wide)
         w.place(thin)
+        shared_columns = shared and not self.by_rows
         if shared and self.by_rows:  # so few rows are all one worker's
-            mine, shared = w.label("mine"), False
+            mine = w.label("mine")
             w.branch(w.compare_int("slt", *w.worker_range(self.m, w.schedule.unit)), mine, done)
             w.place(mine)
         for rows, vectors in _THIN_TILES if w.target.registers >= 32 else ():
             if not isinstance(self.m, int) or self.m == rows:
                 fits, else_ = w.label("fits"), w.label("else")
-                w.branch(self.fits(rows, vectors, shared), fits, else_)
+                w.branch(self.fits(rows, vectors, shared_columns), fits, else_)
                 w.place(fits)
-                self.emit_thin(indices, shared, rows, vectors)
+                self.emit_thin(indices, shared_columns, rows, vectors)
                 w.jump(done)
                 w.place(else_)
-        self.emit_thin(indices, shared, 2, _THIN_VECTORS)
+        self.emit_thin(indices, shared_columns, 2, _THIN_VECTORS)
         w.jump(done)
         w.place(wide)
         if not isinstance(self.m, int):
-            self.emit_panels(indices, 0, together)
+            self.emit_panels(indices, 0, shared)
         w.jump(done)
         w.place(done)
 
@@ -316,7 +317,7 @@ class _Product:
         elif self.m % self.rows:  # only the last tiles end within a block
             with w.when(w.compare_int("ne", rest, 0)):
                 place = self.m - self.m % self.rows
-                for height in split_rows(self.m % self.rows):
+                for height in powers_of_two(self.m % self.rows):
                     tile(place, height, right)
                     place += height
 
@@ -525,7 +526,7 @@ class _Product:
             with w.loop(0, self.depth) as k:
                 copy_row(k)
             return
-        whole = w.int_op("sub", self.depth, w.srem(self.depth, lanes))
+        whole = w.int_op("sub", self.depth, w.remainder(self.depth, lanes))
         with w.loop(0, whole, lanes) as k:
             for place in range(vectors):
                 block = [w.load_run(source(k, place * lanes + lane), dtype, lanes) for lane in range(lanes)]

@@ -186,8 +186,9 @@ def tanh(w: Arithmetic, x: Reg) -> Reg:
     That is the tanh of a sum, multiplied out. From n = 3 on it is taken from 1, ``1 - 2 (1 - t) / (…)``: there the
     roundings of the fraction count for less the nearer the result is to 1, as they must where 1 - tanh**2 is a slope.
     """
-    limit = 10.0 if x.dtype == float32 else 22.0  # there it is 1 to the last digit
-    size = _limited(w, w.absolute(x), 0.0, limit)
+    limit = w.like(10.0 if x.dtype == float32 else 22.0, x)  # there it is 1 to the last digit
+    size = w.absolute(x)
+    size = w.select(w.less(limit, size), limit, size)  # NaN stays
     step = _LN2 / 2
     n, bits = _count_steps(w, size, step, 1)
     r = w.fma(n, w.like(-float(step), x), size)
