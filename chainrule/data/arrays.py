@@ -11,7 +11,7 @@ from chainrule.errors import DataError
 from chainrule.graph.shapes import format_shape
 from chainrule.graph.types import as_dtype
 
-_CHUNK = 1 << 22  # elements looked at in one go, so that the check needs little memory
+_CHUNK = 1 << 16  # elements looked at in one go, which stay in the cache
 
 
 def check_array(name: str, value: Any, finite: bool = True) -> np.ndarray:

@@ -167,9 +167,9 @@ def train_epoch(model: Any, run: Run, watchers: CallbackList, rewind: Rewind | N
     Args:
         rewind: what keeps the last steps, to explain a loss that is no number; None where callbacks deal with it.
     """
-    feed, chunk = run.feed, 1
+    feed = run.feed
     while feed.steps is None or run.done < feed.steps:
-        count = min(chunk, watchers.batches_until_call(run.batches))
+        count = min(run.chunk, watchers.batches_until_call(run.batches))
         if feed.steps is not None:
             count = min(count, feed.steps - run.done)
         watchers.on_train_batch_begin(run.done)
@@ -182,7 +182,7 @@ def train_epoch(model: Any, run: Run, watchers: CallbackList, rewind: Rewind | N
             rewind.before(stretch, run.epoch, run.done, began)
         stretch.run()
         count = stretch.steps
-        chunk = max(1, int(count * _CHUNK_SECONDS / max(time.perf_counter() - began, 1e-6)))
+        run.chunk = max(1, int(count * _CHUNK_SECONDS / max(time.perf_counter() - began, 1e-6)))
         run.done, run.batches = run.done + count, run.batches + count
         if rewind is not None:
             check_finite(model, rewind, run)

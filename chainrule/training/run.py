@@ -48,6 +48,7 @@ class Run:
         self.model, self.feed, self.watchers = model, feed, watchers
         self.first_epoch = self.epoch = epoch
         self.done = self.batches = 0
+        self.chunk = 1  # how many batches are trained before the next look at the callbacks and the clock
         self.seed = seeds.next_seed() if shuffle else None
         self.validates = validates
         self.rewind: Any = None  # what keeps its last steps (`training/rewind.py`), where they are kept
