@@ -185,6 +185,7 @@ class Schedule:
         unit: steps of that loop that one worker does together; 0 where a product's tiles are dealt out one by one.
         tile: rows and vectors of a matrix product's register tile.
         style: ``loops``, ``transpose``, ``inner`` or ``outer`` reduction, ``tiles``, ``rows``.
+        kept: of how many tiles' rows a product keeps copies of its left matrix (0: it reads it as it lies).
     """
 
     style: str
@@ -193,12 +194,14 @@ class Schedule:
     split_loop: int = -1
     unit: int = 0
     tile: tuple[int, int] = (0, 0)
+    kept: int = 0
 
     def __str__(self) -> str:
         shared = f"workers along i{self.split_loop} by {self.unit}" if self.unit else "workers share tiles"
         if self.split_loop < 0:
             shared = "one worker"
         tile = f", tile {self.tile[0]}x{self.tile[1]}" if self.style == "tiles" else ""
+        tile += f", copies of {self.kept} blocks of the left matrix" if self.kept else ""
         return f"{self.style}: {self.lanes} lanes along i{self.vector_loop}, {shared}{tile}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chainrule.compiler.cost import bind_dim
 from chainrule.compiler.kernel import MatrixProduct
 from chainrule.compiler.program import Program
+from chainrule.compiler.tiles import count_kept
 from chainrule.graph.memory import ALIGNMENT
 from chainrule.graph.types import bind_shape
 
@@ -72,5 +73,7 @@ def count_workspace(program: Program, sizes: Mapping[str, int]) -> int:
             if core.narrow:  # pairs of the panel, and of all rows of the left matrix, as `llvm.narrow` lays them out
                 rows = -(-bind_dim(kernel.loops[-2], sizes) // 16) * 16
                 words = (-(-depth // 32) + 1) * 16 * (width + rows)
+            if schedule.kept:
+                words += count_kept(depth, schedule.tile[0], schedule.kept)
             most = max(most, words * core.dtype.bytes)
     return most

@@ -23,7 +23,7 @@ from chainrule.compiler.kernel import (
     make_position,
 )
 from chainrule.compiler.target import Target
-from chainrule.compiler.tiles import FEW_COLUMNS, choose_tile
+from chainrule.compiler.tiles import FEW_COLUMNS, choose_kept, choose_tile
 from chainrule.graph.shapes import multiply_dims
 from chainrule.graph.types import Dim, OpenDim
 
@@ -37,8 +37,9 @@ def schedule_kernel(kernel: Kernel, target: Target) -> Kernel:
     if isinstance(kernel.core, MatrixProduct):
         lanes = target.lanes(kernel.core.dtype)
         tile = choose_tile(kernel, target, lanes)
-        unit = choose_rows(kernel, tile[1] * lanes)
-        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, unit, tile))
+        kept = choose_kept(kernel, tile, lanes)
+        unit = tile[0] if kept else choose_rows(kernel, tile[1] * lanes)
+        return kernel.scheduled(Schedule("tiles", lanes, kernel.rank - 1, 0, unit, tile, kept))
     if not isinstance(kernel.core, Accumulation):
         kernel = merge_loops(kernel)
     lanes = count_lanes(kernel, target)

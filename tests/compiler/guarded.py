@@ -2,7 +2,9 @@
 
 Run as a program: a touch outside a buffer ends it with a segmentation fault, which the test sees.
 
-    python guarded.py TARGET end|start
+    python guarded.py TARGET end|start [kept]
+
+With `kept`, products of constant sizes copy their left matrix, a tile's rows at a time.
 """
 
 from __future__ import annotations
@@ -54,8 +56,17 @@ def install() -> None:
         module.aligned_empty = guarded_empty  # type: ignore[attr-defined]
 
 
-def main(target: str) -> None:
+def keep_left() -> None:
+    """Have products copy their left matrix wherever that is possible, in the smallest parts."""
+    from chainrule.compiler import tiles
+
+    tiles._KEEP_ROWS = tiles._KEEP_PANELS = tiles._KEPT_BLOCKS = 1
+
+
+def main(target: str, kept: bool) -> None:
     install()
+    if kept:
+        keep_left()
     import chainrule as cr
     from chainrule.graph.tracing import trace
     from chainrule.graph.tree import flatten
@@ -118,4 +129,4 @@ def main(target: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[3:] == ["kept"])

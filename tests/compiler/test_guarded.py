@@ -12,12 +12,12 @@ from chainrule.compiler.target import host_targets
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
-@pytest.mark.parametrize("where", ["end", "start"])
+@pytest.mark.parametrize("how", [["end"], ["start"], ["end", "kept"]], ids="-".join)
 @pytest.mark.parametrize("target", host_targets())
-def test_products_stay_within_their_buffers(target, where):
+def test_products_stay_within_their_buffers(target, how):
     script = Path(__file__).with_name("guarded.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(chainrule.__file__).parent.parent)}
-    command = [sys.executable, str(script), target, where]
+    command = [sys.executable, str(script), target, *how]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout == "2778 products\n"

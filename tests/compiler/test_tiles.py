@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.compiler import tiles
 from chainrule.compiler.target import host_targets
 from chainrule.compiler.tiles import TILES, count_cycles, powers_of_two
+from chainrule.graph.types import type_of
+from chainrule.runtime.jit import compile_function
 
 
 def test_rows_are_split_into_powers_of_two():
@@ -37,6 +40,30 @@ def test_every_tile_gives_the_same_bits(target, monkeypatch, tmp_path):
         for tile in TILES[32 if registers >= 32 else 16]:
             monkeypatch.setenv("CHAINRULE_TILE", f"{tile[0]}x{tile[1]}")
             found.append(b"".join(np.asarray(part).tobytes() for part in cr.jit(products, target=target)(x, y, w)))
+        assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("target", host_targets())
+def test_copies_of_the_left_matrix_change_no_bit(target, monkeypatch):
+    rng = np.random.default_rng(0)
+    for rows, depth, columns in ((64, 37, 177), (97, 5, 96), (48, 2, 256)):
+        x = rng.standard_normal((rows, depth)).astype("float32")
+        w = rng.standard_normal((depth, columns)).astype("float32")
+        bias = rng.standard_normal(columns).astype("float32")
+
+        def products(x, across, w, turned, bias):
+            return cr.ops.tanh(x @ w + bias), x @ turned.T, across.T @ w, cr.ops.sum(w, axis=0)
+
+        arguments = (x, np.ascontiguousarray(x.T), w, np.ascontiguousarray(w.T), bias)
+        found = []
+        for blocks in (0, 32, 2, 1):
+            monkeypatch.setattr(tiles, "_KEEP_ROWS", 32 if blocks else 10_000)
+            monkeypatch.setattr(tiles, "_KEEP_PANELS", 1)
+            monkeypatch.setattr(tiles, "_KEPT_BLOCKS", blocks)
+            compiled = compile_function(products, *map(type_of, arguments), target=target, workers=2)
+            found.append(b"".join(part.tobytes() for part in compiled(*arguments)))
+            text = "".join(map(str, compiled.kernels))
+            assert (f"copies of {blocks} blocks" in text) == (blocks > 0)
         assert len(set(found)) == 1
 
 

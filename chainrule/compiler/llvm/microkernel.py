@@ -11,7 +11,11 @@
 
 So divisions, square roots and memory of the epilogue, such as an optimizer's update, run while the multipliers work.
 Rows and columns that fill no tile take smaller tiles, with the epilogue after them. Up to `_THIN` rows take a tile of
-one or two rows and many columns, without packing.
+one or two rows and many columns, without packing. Of large matrices the left one is packed too:
+
+    for each part of some hundred rows (rows divided over the workers):
+        for the first panel, as above; its tiles keep copies of the rows that they read, k by k
+        for each panel behind it, as above; its tiles read the copies
 
 Each sum has one accumulator, to which the products are added for k = 0, 1, 2, ..., whatever the tile: so an element of
 the result has the same bits alone or in a batch, and for any number of workers.
@@ -35,7 +39,7 @@ from chainrule.compiler.llvm.narrow import (
     row_of_pairs,
 )
 from chainrule.compiler.llvm.writer import CACHE_LINE, Reg, llvm_type
-from chainrule.compiler.tiles import powers_of_two
+from chainrule.compiler.tiles import KEPT_WORDS, fewest_kept, powers_of_two
 
 if TYPE_CHECKING:
     from chainrule.compiler.llvm.emit import KernelEmitter, Lanes, Number
@@ -51,15 +55,17 @@ class Kind:
         edge: not all lanes of its last vector have a column.
         overlapped: the epilogue of the tile before runs beside it.
         packing: it copies the rows of the right matrix into the workspace as it reads them.
-        thin: it asks for rows of the right matrix ahead, which it reads once.
         columns: it adds up the columns of the right matrix too.
+        keeping: it copies its rows of the left matrix into the workspace, k by k, as it reads them.
+        kept: it reads them there.
     """
 
     edge: bool = False
     overlapped: bool = False
     packing: bool = False
-    thin: bool = False
     columns: bool = False
+    keeping: bool = False
+    kept: bool = False
 
     def __str__(self) -> str:
         names = [name for name, is_set in vars(self).items() if is_set]
@@ -69,7 +75,6 @@ class Kind:
 _THIN = 4  # rows up to which a product is bound by reading the right matrix once
 _THIN_VECTORS = 8  # of a thin tile of one or two rows
 _THIN_TILES = ((1, 16), (4, 4))  # rows and vectors: of a single row, longer runs; of four, all rows in one pass
-_AHEAD = 8  # rows of the right matrix that a thin tile asks for before it needs them
 
 
 def row_counts(rows: int) -> list[int]:
@@ -208,13 +213,37 @@ class _Product:
         columns = w.int_op("sub", self.n, begin)
         panels = w.int_op("udiv", w.int_op("add", columns, self.width - 1), self.width)
         whole = w.int_op("udiv", columns, self.width)
-        first, last, rows_of = self.divide(panels, shared)
+        if not w.schedule.kept:
+            self.emit_part(indices, begin, whole, *self.divide(panels, shared))
+            return
+        low, high = w.worker_range(self.m, w.schedule.unit) if shared else (0, self.m)
+        together = w.int_op("mul", self.kept_blocks(), self.rows)
+        with w.loop(low, high, together) as start:
+            stop = w.minimum_int(w.int_op("add", start, together), high)
+            self.emit_part(indices, begin, whole, 0, panels, lambda panel: (start, stop))
+
+    def emit_part(
+        self,
+        indices: dict[int, Number],
+        begin: Number,
+        whole: Number,
+        first: Number,
+        last: Number,
+        rows_of: Callable[[Number], tuple[Number, Number]],
+    ) -> None:
+        """The panels from the first to that before the last, the first `whole` of all being whole ones."""
+        w = self.w
+        kept = w.schedule.kept > 0
         if not isinstance(whole, int) or whole:
             w.line(f"store i64 -1, ptr {self.before_m}, align 8")
+            if kept:
+                self.emit_panel(indices, begin, rows_of(0), self.vectors, False, Kind(keeping=True))
+                first = 1
             with w.loop(first, w.minimum_int(last, whole)) as panel:
                 n0 = w.int_op("add", begin, w.int_op("mul", panel, self.width))
-                self.emit_panel(indices, n0, rows_of(panel), self.vectors, edge=False)
+                self.emit_panel(indices, n0, rows_of(panel), self.vectors, False, Kind(kept=kept))
             self.flush(indices, self.vectors, edge=False)
+        columns = w.int_op("sub", self.n, begin)
         if isinstance(columns, int) and columns % self.width == 0:
             return
         with w.when(w.compare_int("sgt", last, whole)):
@@ -224,7 +253,7 @@ class _Product:
             if isinstance(columns, int):
                 vectors = -(-(columns % self.width) // self.lanes)
                 edge = columns % self.lanes != 0
-            self.emit_panel(indices, n0, rows_of(whole), vectors, edge)
+            self.emit_panel(indices, n0, rows_of(whole), vectors, edge, Kind(kept=kept))
             if w.target.has_masks or not edge:
                 self.flush(indices, vectors, edge)
 
@@ -256,9 +285,9 @@ class _Product:
         return first, last, rows_of
 
     def emit_panel(
-        self, indices: dict[int, Number], n0: Number, rows: tuple[Number, Number], vectors: int, edge: bool
+        self, indices: dict[int, Number], n0: Number, rows: tuple[Number, Number], vectors: int, edge: bool, full: Kind
     ) -> None:
-        """The tiles of one panel in a range of rows."""
+        """The tiles of one panel in a range of rows; what the full ones do with the left matrix is told."""
         w = self.w
         low, high = rows
         count = w.int_op("sub", high, low)
@@ -269,7 +298,9 @@ class _Product:
             a = self.left(m, indices)
             if kind.overlapped:
                 unit = w.int_op("mul", w.int_op("sub", m, low), share)
-                self.call_tile(rows, vectors, kind, (a, *right, m, n0, following, unit, share, units), indices)
+                copy = self.kept(w.int_op("sub", m, low)) if kind.keeping or kind.kept else a
+                arguments = (copy if kind.kept else a, *right, m, n0, following, unit, share, units)
+                self.call_tile(rows, vectors, kind, arguments, indices, copy)
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
             else:
@@ -279,8 +310,12 @@ class _Product:
                 with w.when(w.compare_int("eq", m, 0)):
                     self.call_beside(self.columns, n0, stop)
 
+        def kind_of(rows: int, packing: bool) -> Kind:
+            overlapped = rows == self.rows and (not edge or w.target.has_masks)
+            return replace(full if overlapped else Kind(), edge=edge, overlapped=overlapped, packing=packing)
+
         def tile(m: Number, rows: int, right: Right, packing: bool = False) -> None:
-            kind = Kind(edge, rows == self.rows and (not edge or w.target.has_masks), packing)
+            kind = kind_of(rows, packing)
             with_columns = replace(kind, columns=True)
             if self.beside is None or isinstance(m, int) and m:
                 sums(m, rows, right, kind)
@@ -304,7 +339,7 @@ class _Product:
         if not isinstance(self.m, int) or self.m >= self.rows:
             with w.loop(first, behind, self.rows) as m:
                 if packed:  # the first rows are done
-                    sums(m, self.rows, right, Kind(edge, overlapped=True))
+                    sums(m, self.rows, right, replace(full, edge=edge, overlapped=True))
                 else:
                     tile(m, self.rows, right)
         if not isinstance(self.m, int):
@@ -380,6 +415,17 @@ class _Product:
             return w.element(self.packed_left(), self.core.dtype, w.int_op("mul", m, row_of_pairs(w, self.depth)))
         place = w.place_of(self.core.a_position.terms, {**indices, self.m_loop: m})
         return w.element(w.pointers[self.core.a], self.core.dtype, place)
+
+    def kept_blocks(self) -> Number:
+        """Of how many blocks of rows of the left matrix copies are kept at a time."""
+        w, most = self.w, self.w.schedule.kept
+        fitting = w.int_op("udiv", KEPT_WORDS // self.rows, w.maximum_int(self.depth, 1))
+        return w.minimum_int(w.maximum_int(fitting, fewest_kept(most)), most)
+
+    def kept(self, row: Number) -> str:
+        """Where the copy of the block that begins with this row lies: behind the panel, k by k."""
+        words = self.w.int_op("mul", self.depth, self.w.int_op("add", row, self.width))
+        return self.w.element(self.w.workspace, self.core.dtype, words)
 
     def packed_left(self) -> str:
         """Where the pairs of the left matrix lie: behind the panel."""
@@ -467,7 +513,7 @@ class _Product:
             def tile(m: Number, count: int) -> None:
                 here = {**indices, self.m_loop: m}
                 a = w.element(w.pointers[core.a], core.dtype, w.place_of(core.a_position.terms, here))
-                self.call_plain(count, vectors, Kind(thin=True), a, (b, stride), self.scratch)
+                self.call_plain(count, vectors, Kind(), a, (b, stride), self.scratch)
                 self.call_epilogue(self.scratch, count, width, m, n0, w.int_op("add", n0, width), indices)
 
             if vectors != _THIN_VECTORS:
@@ -551,6 +597,7 @@ class _Product:
         kind: Kind,
         arguments: tuple[str, str, Number, Number, Number, str, Number, Number, Number],
         indices: dict[int, Number],
+        copy: str,
     ) -> None:
         """Sums of one tile beside the epilogue of the one before."""
         w = self.w
@@ -563,7 +610,8 @@ class _Product:
         w.line(
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
             f"ptr {self.scratch}, i64 {self.terms}{self.column_argument(kind)}, i64 {m}, i64 {n0}, i64 {before_m}, "
-            f"i64 {before_n}, ptr {following}, i64 {unit}, i64 {share}, i64 {units}{self.batch_arguments(indices)})"
+            f"i64 {before_n}, ptr {following}, i64 {unit}, i64 {share}, i64 {units}"
+            f"{f', ptr {copy}' if kind.keeping else ''}{self.batch_arguments(indices)})"
         )
 
     def call_plain(
@@ -669,6 +717,8 @@ class _Product:
             step = w.stride(self.core.a_position, self.k_loop)
             if self.narrow:
                 row_stride, step = row_of_pairs(w, w.extent(self.core.depth)), 1
+            elif kind.kept:
+                row_stride, step = 1, count
             names = [[f"{r}_{c}" for c in range(vectors)] for r in range(count)]
             columns = [f"all_{c}" for c in range(vectors)] if kind.columns else []
             vector = llvm_type(dtype, lanes)
@@ -709,9 +759,7 @@ class _Product:
                 row = w.element(w.workspace, dtype, w.int_op("mul", "%k", width))
                 for c, run in enumerate(right):
                     w.store_run(w.element(row, dtype, c * lanes), run)
-            if kind.thin:
-                self.emit_prefetch_ahead(w, width)
-            if row_stride == 1 and kind.overlapped:
+            if row_stride == 1 and kind.overlapped and not kind.kept:
                 # The next block of rows lies beside this one, but a cache line a step apart for the processor's own
                 # prefetcher.
                 w.prefetch("%a_now", (2 * count - 1) * dtype.bytes, level=2)
@@ -722,6 +770,8 @@ class _Product:
                     held = Reg(f"%sum{names[r][c]}", dtype, lanes)
                     total = multiply_pairs(w, held, spread, right[c]) if self.narrow else w.fma(spread, right[c], held)
                     w.line(f"%more{names[r][c]} = {_copy(total)}")
+            if kind.keeping:
+                self.emit_keeping(w, count, row_stride)
             for name, run in zip(columns, right, strict=False):
                 w.line(f"%more{name} = {_copy(w.add(Reg(f'%sum{name}', dtype, lanes), run))}")
             w.line(f"%a_next = getelementptr {self.element}, ptr %a_now, i64 {step}")
@@ -753,7 +803,19 @@ class _Product:
             parameters += ", i64 %n0"
         if kind.overlapped:
             parameters += ", i64 %m, i64 %n0, i64 %pm, i64 %pn, ptr %following, i64 %unit, i64 %share, i64 %units"
+        if kind.keeping:
+            parameters += ", ptr %copy"
         return self.function(name, parameters, write, kind.overlapped)
+
+    def emit_keeping(self, w: KernelEmitter, count: int, row_stride: Number) -> None:
+        """``copy[k, r] = a[r, k]`` for one k."""
+        dtype = self.core.dtype
+        row = w.element("%copy", dtype, w.int_op("mul", "%k", count))
+        first = 0
+        for piece in powers_of_two(count) if row_stride == 1 else [1] * count:
+            source = w.element("%a_now", dtype, w.int_op("mul", row_stride, first))
+            w.store_run(w.element(row, dtype, first), w.load_run(source, dtype, piece))
+            first += piece
 
     def emit_row_epilogue(self, w: KernelEmitter, vectors: int, edge: bool) -> None:
         """Body and stores for row `%row` of the tile before."""
@@ -826,13 +888,6 @@ class _Product:
                 for column in range(width):
                     place = w.element(address, self.core.dtype, w.int_op("mul", along, column))
                     w.prefetch(place, 0, level=2)
-
-    def emit_prefetch_ahead(self, w: KernelEmitter, width: int) -> None:
-        """Ask for the row of the right matrix that a thin tile needs some steps on."""
-        ahead = w.int_op("mul", "%bk", _AHEAD)
-        address = w.element("%b_now", self.core.dtype, ahead)
-        for line in range(0, width * self.core.dtype.bytes, CACHE_LINE):
-            w.prefetch(address, line)
 
 
 def _copy(value: Reg) -> str:
