@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,15 @@ class Watch:
         self.step_in_epoch.assign(0)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The trainable weights, what differs where there are others, and the number of changes to layers before."""
+
+    weights: Sequence[Variable] = ()
+    key: Any = None
+    version: int = -1
+
+
 class Model(Layer):
     """A network that can be trained, evaluated, saved; itself a layer of others.
 
@@ -101,10 +111,11 @@ class Model(Layer):
         self.stop_training = False
         self.training_run: Any = None  # the call of `fit` that is under way (`training/run.py`)
         self.executables: dict[Any, Any] = {}
+        self.rewind_copies: dict[Variable, np.ndarray] = {}  # of Variables, from which a bad step is explained
         self.batch_rewind: Any = None  # what `train_on_batch` keeps to explain a loss that is no number
         self.predictor: predicting.Predictor | None = None
         self.watch = Watch()
-        self._trainable_key: tuple[int, Any] = (-1, None)
+        self._trained = Trained()
         self._outputs: list[Output] = []
         self.input_types: Any = None  # of a model that is a Python formula, once it has seen data
         self._penalties: list[Any] = []
@@ -277,13 +288,17 @@ class Model(Layer):
             )
 
     def trainable_key(self) -> Any:
-        """What differs where other layers or weights are trained; looked for again only after some layer changed."""
-        version, key = self._trainable_key
-        if version != changes():
+        """What differs where other layers or weights are trained."""
+        return self.trained().key
+
+    def trained(self) -> Trained:
+        """Which weights are trained, looked for again only after some layer changed."""
+        if self._trained.version != changes():
             layers = [self, *inner_layers(self)]
-            key = (tuple(layer.trainable for layer in layers), tuple(map(id, self.trainable_weights)))
-            self._trainable_key = (changes(), key)
-        return key
+            weights = self.trainable_weights
+            key = (tuple(layer.trainable for layer in layers), tuple(map(id, weights)))
+            self._trained = Trained(weights, key, changes())
+        return self._trained
 
     def forget_code(self) -> None:
         """Drop what was compiled for the layers as they were."""
@@ -350,6 +365,7 @@ class Model(Layer):
         self.run_eagerly = run_eagerly
         self.watch = Watch()
         self.batch_rewind = None
+        self.rewind_copies = {}
         self.executables.clear()
         self.predictor = None
 

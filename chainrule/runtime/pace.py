@@ -23,6 +23,8 @@ _MEMORY_SECONDS = 0.05
 """So far back, in seconds of running, reaches the mean of the fastest, and so long may it run until the next choice."""
 _SHARE = 40
 """So many times as long as a trial costs must have been run since the last, for all other numbers together."""
+_FAR_SHARE = 200
+"""The same where a trial costs more, of a number that was far behind."""
 
 
 def team_sizes(limit: int) -> list[int]:
@@ -132,10 +134,15 @@ class Pace:
                 steps = self._trial_steps(size)
                 trial = Trial(size, steps // 4 + 1 if steps > 1 else 0, steps)
                 cost = (trial.warm + steps) * self._expected(size)
-                first = size not in self.seconds and cost < _SMALL_SECONDS
-                if first or waited > _SHARE * (len(self.sizes) - 1) * cost:
+                small = cost < _SMALL_SECONDS
+                share = _SHARE if small or not self._is_far_behind(size) else _FAR_SHARE
+                if small and size not in self.seconds or waited > share * (len(self.sizes) - 1) * cost:
                     return trial
         return None
+
+    def _is_far_behind(self, size: int) -> bool:
+        """Whether this number was far slower than the fastest."""
+        return self.seconds.get(size, 0.0) > 1.5 * self.seconds[self.best()]
 
     def _expected(self, size: int) -> float:
         """Seconds a step: as measured last, or as if the workers had nothing to wait for."""
@@ -166,6 +173,6 @@ class Pace:
         lost = before if self.best() == size else size
         if lost != self.best():
             least, near, far = _PATIENCE
-            most = far if self.seconds.get(lost, 0.0) > 2 * self.seconds[self.best()] else near
+            most = far if self._is_far_behind(lost) else near
             self.patience[lost] = min(max(2 * self.patience[lost], least), most)
         self.patience[self.best()] = 0.0

@@ -110,7 +110,7 @@ def finish_weights(model: Any, epochs: int) -> None:
     """Let an optimizer that averages weights put the averages in their place; before the first step there are none."""
     finalize = getattr(model.optimizer, "finalize_variable_values", None)
     if finalize is not None and epochs > 0 and int(np.asarray(model.optimizer.iterations)) > 0:
-        finalize(model.trainable_weights)
+        finalize(model.trained().weights)
 
 
 def make_feeds(

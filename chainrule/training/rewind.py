@@ -10,6 +10,8 @@ comes to other bits than the training did, which it tells.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -55,9 +57,18 @@ Event = Program | Assigned | Batch | str
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether there is neither NaN nor infinity; a sum is quicker than a look at each, and finite only if all are."""
+    """Whether there is neither NaN nor infinity."""
+    return not find_not_finite([array])
+
+
+def find_not_finite(arrays: Iterable[np.ndarray]) -> list[int]:
+    """Which of the arrays hold NaN or infinity; a sum is quicker than a look at each, and finite only if all are."""
     with np.errstate(all="ignore"):
-        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+        return [
+            place
+            for place, array in enumerate(arrays)
+            if not (math.isfinite(np.add.reduce(array, axis=None)) or np.isfinite(array).all())
+        ]
 
 
 class Rewind:
@@ -155,13 +166,21 @@ class Rewind:
         self.watched = list(dict.fromkeys(variable for known in self._known for variable in known.variables))
         self._updated = {variable for known in self._known for variable in known.assigned}
         self._judged = [variable for variable in self._updated if is_float(variable) and variable not in counts]
-        self.copy = {variable: np.empty_like(variable.memory) for variable in self.watched}
+        # Memory that was never touched takes far longer to copy to than what an earlier training of the model has left;
+        # that one's copies, were it still to go on, are of no use once the steps of this one have come in between.
+        left = self.model.rewind_copies
+        self.copy = {
+            variable: left[variable] if variable in left else np.empty_like(variable.memory)
+            for variable in self.watched
+        }
+        self.model.rewind_copies = self.copy
         self.renew()
 
     def _take_copy(self, stretch: Stretch, epoch: int, done: int) -> None:
         """Copy the Variables, unless a number just went wrong that the loss does not show yet."""
         began = perf_counter()
-        tainted = {variable for variable in self._judged if not all_finite(variable.memory)}
+        bad = find_not_finite(variable.memory for variable in self._judged)
+        tainted = {self._judged[place] for place in bad}
         if tainted - self._tainted and self._delays < _MOST_DELAYS:
             self._delays += 1
         else:
