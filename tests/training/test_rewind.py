@@ -270,6 +270,19 @@ def test_copies_are_taken_when_it_is_time(kept, monkeypatch):
     check_repeats(kept[0], 1)
 
 
+def test_trainings_of_a_model_copy_to_the_same_memory(kept):
+    x, y = rows()
+    model = model_of()
+    addresses = []
+    for _ in range(2):
+        model.fit(x, y, batch_size=BATCH, verbose=0)
+        addresses.append({name.name: array.ctypes.data for name, array in kept[-1].copy.items()})
+        check_repeats(kept[-1], 5)
+    assert addresses[0] == addresses[1] and kept[0] is not kept[1]
+    model.compile("sgd", "mse")
+    assert not model.rewind_copies
+
+
 def test_batches_take_no_more_memory_than_is_meant_for_them(kept, monkeypatch):
     monkeypatch.setattr(rewind, "_MOST_BYTES", 1000)  # of batches of 292 bytes
     monkeypatch.setattr(rewind, "_FULL_SHARE", 0)
