@@ -12,11 +12,13 @@ team.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +34,13 @@ _SPINS = 2000
 """Looks at a value, with the processor's pause between, before other threads are let in."""
 _YIELDS = 200
 """Times that other threads were let in before a worker without a job goes to sleep."""
+
+
+class Seats(NamedTuple):
+    """CPUs that workers keep to, each with its thread, and one that none does: for the caller."""
+
+    taken: Mapping[int, int]
+    free: int
 
 
 class Pool:
@@ -58,6 +67,7 @@ class Pool:
         self.proven = 1  # workers in their native loop: each has done a job
         self.jobs = 0  # under way, posted by those who gave that lock away
         self.ready[0] = 1
+        self.seats = Seats({}, -1)
 
     def ensure(self, count: int) -> None:
         """Start the threads that are missing; each begins asleep."""
@@ -75,8 +85,33 @@ class Pool:
 
     def _serve(self, *arguments: int) -> None:
         """The life of a worker."""
-        keep_to_cpu(arguments[4])
+        self._keep_to_cpu(arguments[4])
         self._call(*arguments)
+
+    def _keep_to_cpu(self, worker: int) -> None:
+        """Give this thread a CPU of its own among those allowed, where the system lets threads choose.
+
+        A worker that wakes up is else often put where the caller runs, who has just woken it and waits for it there; it
+        takes the system several milliseconds to move one of the two. Where fewer workers than CPUs are wanted, other
+        processes may want theirs too: then the choice is the system's.
+        """
+        if hasattr(os, "sched_setaffinity"):
+            allowed = sorted(os.sched_getaffinity(0))
+            if settings.count_workers() == len(allowed) and worker < len(allowed):
+                os.sched_setaffinity(0, {allowed[worker]})
+                taken = {**self.seats.taken, allowed[worker]: threading.get_native_id()}
+                self.seats = Seats(taken, allowed[0])
+
+    def _make_way(self) -> None:
+        """Where the caller runs on the CPU that a worker keeps to, that worker changes to the one left free."""
+        taken, free = self.seats
+        if taken:
+            here = current_cpu()
+            if here in taken:
+                with contextlib.suppress(OSError):  # that CPU is no longer for this process
+                    os.sched_setaffinity(taken[here], {free})
+                    others = {cpu: thread for cpu, thread in taken.items() if cpu != here}
+                    self.seats = Seats({**others, free: taken[here]}, here)
 
     def run(self, function: int, control: int, stride: int, team: int) -> None:
         """Call ``function(control + worker * stride, worker)`` on `team` threads at once and wait for all."""
@@ -86,6 +121,7 @@ class Pool:
         with self.lock:
             if self.started < team:
                 self.ensure(team)
+            self._make_way()
             self.jobs += 1
             self.ready[0] = 1
             try:
@@ -121,19 +157,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def keep_to_cpu(worker: int) -> None:
-    """Give this thread a CPU of its own among those allowed, where the system lets threads choose.
-
-    A worker that wakes up is else often put where the caller runs, who has just woken it and waits for it there; it
-    takes the system several milliseconds to move one of the two. Where fewer workers than CPUs are wanted, other
-    processes may want theirs too: then the choice is the system's.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        if settings.count_workers() == len(allowed) and worker < len(allowed):
-            os.sched_setaffinity(0, {allowed[worker]})
-
-
 def yield_address() -> int:
     """The address of the system's "let another thread run", which waiting workers call."""
     if sys.platform == "win32":
@@ -141,6 +164,15 @@ def yield_address() -> int:
     else:
         function = ctypes.CDLL(None).sched_yield
     return address_of(function)
+
+
+def _find_current_cpu() -> Callable[[], int]:
+    """What tells the CPU that a thread runs on; -1 where the system does not say."""
+    function = getattr(ctypes.PyDLL(None), "sched_getcpu", None) if sys.platform == "linux" else None
+    return (lambda: -1) if function is None else function
+
+
+current_cpu = _find_current_cpu()
 
 
 def pause_call(target: Target) -> tuple[str, str]:
