@@ -201,6 +201,7 @@ class Executable:
         entries.append((runner_key, lambda: runner_text(target, f"k_{runner_key}")))
         *self.functions, self.runner = engine.functions_for(entries, target)
         self._binding: Binding | None = None
+        self._matched: tuple[list[tuple[int, ...]], dict[str, int]] = ([], {})  # the shapes of the last call, and sizes
         self._lock = ExclusiveLock(self.compiled.name)
         inputs = [number for number, buffer in enumerate(self.compiled.buffers) if buffer.role == "input"]
         self._arguments = inputs[: traced.arguments]
@@ -311,10 +312,12 @@ class Executable:
         ]
 
     def _match(self, inputs: Sequence[np.ndarray]) -> dict[str, int]:
-        nodes = self.traced.graph.inputs[: self.traced.arguments]
-        return match_sizes(
-            [node.type for node in nodes], [array.shape for array in inputs], [node.params["name"] for node in nodes]
-        )
+        shapes = [array.shape for array in inputs]
+        if shapes != self._matched[0]:
+            nodes = self.traced.graph.inputs[: self.traced.arguments]
+            sizes = match_sizes([node.type for node in nodes], shapes, [node.params["name"] for node in nodes])
+            self._matched = shapes, sizes
+        return self._matched[1]
 
     def _bind(self, sizes: dict[str, int]) -> Binding:
         bound = self._binding

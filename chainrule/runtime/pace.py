@@ -78,10 +78,11 @@ class Pace:
         self.tried: dict[int, float] = dict.fromkeys(self.sizes, 0.0)
         self.trial: Trial | None = None
         self.held: Trial | None = None
+        self._best = self.sizes[0]
 
     def best(self) -> int:
         """The fastest so far; all of them before anything was measured."""
-        return min(self.seconds, key=lambda size: self.seconds[size]) if self.seconds else self.sizes[0]
+        return self._best
 
     def next_run(self, most: int) -> tuple[int, int]:
         """With how many workers to run, and how many steps, at most so many; `record` what it took."""
@@ -170,9 +171,10 @@ class Pace:
         self.seconds[size] = (known * counted + seconds) / (counted + steps)
         self.counted[size] = counted + steps
         self.tried[size] = self.now
-        lost = before if self.best() == size else size
-        if lost != self.best():
+        best = self._best = min(self.seconds, key=self.seconds.__getitem__)
+        lost = before if best == size else size
+        if lost != best:
             least, near, far = _PATIENCE
             most = far if self._is_far_behind(lost) else near
             self.patience[lost] = min(max(2 * self.patience[lost], least), most)
-        self.patience[self.best()] = 0.0
+        self.patience[best] = 0.0
