@@ -99,6 +99,8 @@ class Rows:
         else:
             size, _ = self._pace.next_run(1)
             self._prepare(size)
+            if size > 1:
+                self._crew.pool.make_way()
             calls = 1 if self._pace.trial else 1 + _CALLS  # that this one stands for
             began = time.perf_counter()
             self._compute()

@@ -102,7 +102,7 @@ class Pool:
                 taken = {**self.seats.taken, allowed[worker]: threading.get_native_id()}
                 self.seats = Seats(taken, allowed[0])
 
-    def _make_way(self) -> None:
+    def make_way(self) -> None:
         """Where the caller runs on the CPU that a worker keeps to, that worker changes to the one left free."""
         taken, free = self.seats
         if taken:
@@ -121,7 +121,7 @@ class Pool:
         with self.lock:
             if self.started < team:
                 self.ensure(team)
-            self._make_way()
+            self.make_way()
             self.jobs += 1
             self.ready[0] = 1
             try:

@@ -1,1 +1,1 @@
-"""LLVM text: `writer`, `arithmetic`, `vecmath`, `philox`, then `emit` and `microkernel`."""
+"""LLVM text: `writer`, `arithmetic`, `vecmath`, `philox`, `microkernel`, `product`, then `emit`."""

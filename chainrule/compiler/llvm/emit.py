@@ -800,7 +800,7 @@ class KernelEmitter(Arithmetic):
         return self.op(f"shufflevector {a.type} {a}, {b.type} {b}, <{len(order)} x i32> <{picks}>", a.dtype, len(order))
 
     def emit_matrix_product(self) -> None:
-        from chainrule.compiler.llvm.microkernel import emit_matrix_product
+        from chainrule.compiler.llvm.product import emit_matrix_product
 
         emit_matrix_product(self)
 
