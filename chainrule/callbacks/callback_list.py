@@ -112,9 +112,11 @@ class CallbackList(Callback):
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call one hook of all, in order."""
-        given = tuple({} if argument is None else argument for argument in arguments)  # as in Keras, logs are a dict
-        for callback in self._listeners[hook]:
-            getattr(callback, hook)(*given)
+        listeners = self._listeners[hook]
+        if listeners:
+            given = [{} if argument is None else argument for argument in arguments]  # as in Keras, logs are a dict
+            for callback in listeners:
+                getattr(callback, hook)(*given)
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.call("on_train_begin", logs)
