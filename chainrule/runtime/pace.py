@@ -15,6 +15,8 @@ from dataclasses import dataclass
 _TRIAL_SECONDS = 2e-4
 _LONGER_SECONDS = 2e-3
 """A trial may take so long where it lost before: a few steps after waking up are slower than those that follow."""
+_WAKING_SECONDS = 5e-4
+"""So long do steps not count where a trial wakes workers: their CPUs may have slept, with nothing in their caches."""
 _SMALL_SECONDS = 1e-3
 """A first trial that costs less is made at once."""
 _PATIENCE = (0.002, 0.1, 2.0)
@@ -23,8 +25,8 @@ _MEMORY_SECONDS = 0.05
 """So far back, in seconds of running, reaches the mean of the fastest, and so long may it run until the next choice."""
 _SHARE = 40
 """So many times as long as a trial costs must have been run since the last, for all other numbers together."""
-_FAR_SHARE = 200
-"""The same where a trial costs more, of a number that was far behind."""
+_FAR_SHARE, _LARGE_SECONDS = 200, 1e-2
+"""The same of a number that was far behind, where a trial costs more than this."""
 
 
 def team_sizes(limit: int) -> list[int]:
@@ -133,11 +135,11 @@ class Pace:
             waited = self.now - self.tried[size]
             if size != best and waited >= self.patience[size]:
                 steps = self._trial_steps(size)
-                trial = Trial(size, steps // 4 + 1 if steps > 1 else 0, steps)
+                trial = Trial(size, self._warm_steps(size, steps), steps)
                 cost = (trial.warm + steps) * self._expected(size)
-                small = cost < _SMALL_SECONDS
-                share = _SHARE if small or not self._is_far_behind(size) else _FAR_SHARE
-                if small and size not in self.seconds or waited > share * (len(self.sizes) - 1) * cost:
+                first = size not in self.seconds and cost < _SMALL_SECONDS
+                share = _FAR_SHARE if cost > _LARGE_SECONDS and self._is_far_behind(size) else _SHARE
+                if first or waited > share * (len(self.sizes) - 1) * cost:
                     return trial
         return None
 
@@ -157,6 +159,12 @@ class Pace:
             return 1
         wanted = _TRIAL_SECONDS / max(self.seconds[self.best()], 1e-9)
         return max(2, min(1000, int(max(_TRIAL_SECONDS / step, min(wanted, _LONGER_SECONDS / step)))))
+
+    def _warm_steps(self, size: int, steps: int) -> int:
+        """How many steps should run before so many that count."""
+        if steps == 1:
+            return 0
+        return max(steps // 4 + 1, int(_WAKING_SECONDS / self._expected(size)) if size > self.best() else 0)
 
     def _learn(self, size: int, steps: int, seconds: float) -> None:
         """Keep what a step took: of the fastest the mean over its last steps, of another what its last trial found.
