@@ -68,6 +68,7 @@ class Pool:
         self.jobs = 0  # under way, posted by those who gave that lock away
         self.ready[0] = 1
         self.seats = Seats({}, -1)
+        self.seating = threading.RLock()
 
     def ensure(self, count: int) -> None:
         """Start the threads that are missing; each begins asleep."""
@@ -99,16 +100,17 @@ class Pool:
             allowed = sorted(os.sched_getaffinity(0))
             if settings.count_workers() == len(allowed) and worker < len(allowed):
                 os.sched_setaffinity(0, {allowed[worker]})
-                taken = {**self.seats.taken, allowed[worker]: threading.get_native_id()}
-                self.seats = Seats(taken, allowed[0])
+                with self.seating:
+                    taken, free = self.seats
+                    thread = threading.get_native_id()
+                    self.seats = Seats({**taken, allowed[worker]: thread}, free if taken else allowed[0])
 
     def make_way(self) -> None:
         """Where the caller runs on the CPU that a worker keeps to, that worker changes to the one left free."""
-        taken, free = self.seats
-        if taken:
-            here = current_cpu()
-            if here in taken:
-                with contextlib.suppress(OSError):  # that CPU is no longer for this process
+        if self.seats.taken and (here := current_cpu()) in self.seats.taken:
+            with self.seating, contextlib.suppress(OSError):  # that CPU may no longer be for this process
+                taken, free = self.seats
+                if here in taken:
                     os.sched_setaffinity(taken[here], {free})
                     others = {cpu: thread for cpu, thread in taken.items() if cpu != here}
                     self.seats = Seats({**others, free: taken[here]}, here)
