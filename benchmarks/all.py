@@ -19,6 +19,7 @@ FOLDER = Path(__file__).resolve().parent
 ROUNDS = {
     "train": None,
     "predict": None,
+    "products": 3,
     "cold_start": 5,
     "compile_time": 5,
     "memory": 3,

@@ -121,6 +121,16 @@ def predicting(report: Report) -> str:
     return make_table(["", "one row, µs", "ratio", "10,000 rows, ms", "ratio"], rows)
 
 
+def products(report: Report) -> str:
+    """A row a shape: GFLOP/s of ours and of JAX, the share of the peak, the ratio."""
+    rows = [
+        [f"`{shape}`", f"{found['ours']['gflops']:.0f}", f"{found['ours']['of_peak']:.0%}",
+         f"{found['jax']['gflops']:.0f}", f"{found['jax']['ratio']:.2f}"]
+        for shape, found in report["products"].items()
+    ]  # fmt: skip
+    return make_table(["", "chainrule, GFLOP/s", "of the peak", "JAX, GFLOP/s", "ratio"], rows)
+
+
 def seconds(of: str) -> Callable[[Report], str]:
     """A table of one part of `cold_start.py`."""
 
@@ -162,6 +172,7 @@ TABLES: Mapping[str, Callable[[Report], str]] = {
     "digits": digits,
     "narrow": narrow,
     "predicting": predicting,
+    "products": products,
     "epoch": seconds("one epoch"),
     "goal": seconds("98 %"),
     "memory": memory,

@@ -99,7 +99,7 @@ class Tiles:
         indices: dict[int, Number],
         copy: str,
     ) -> None:
-        """Sums of one tile beside the epilogue of the one before."""
+        """Sums of one tile beside the epilogue of the one before; where a copy of its left rows is kept, if one is."""
         w = self.w
         name = f"{w.name}.{kind}{count}x{vectors}"
         self.define(name, lambda name: self.tile_function(name, count, vectors, kind))
@@ -111,7 +111,7 @@ class Tiles:
             f"call void @{name}(ptr %buffers, ptr %arguments, ptr %sizes, ptr {a}, ptr {b}, i64 {stride}, "
             f"ptr {self.scratch}, i64 {self.terms}{self.column_argument(kind)}, i64 {m}, i64 {n0}, i64 {before_m}, "
             f"i64 {before_n}, ptr {following}, i64 {unit}, i64 {share}, i64 {units}"
-            f"{f', ptr {copy}' if kind.keeping else ''}{self.batch_arguments(indices)})"
+            f"{f', ptr {copy}' if copy else ''}{self.batch_arguments(indices)})"
         )
 
     def call_plain(

@@ -235,22 +235,22 @@ class _Product(Tiles):
         stop = self.n if edge else w.int_op("add", n0, vectors * self.lanes)
 
         def sums(m: Number, rows: int, right: Right, kind: Kind) -> None:
-            a = self.left(m, indices)
             if kind.overlapped:
-                unit = w.int_op("mul", w.int_op("sub", m, low), share)
-                copy = self.kept(w.int_op("sub", m, low)) if kind.keeping or kind.kept else a
-                arguments = (copy if kind.kept else a, *right, m, n0, following, unit, share, units)
-                self.call_tile(rows, vectors, kind, arguments, indices, copy)
+                row = w.int_op("sub", m, low)
+                a = self.kept(row) if kind.kept else self.left(m, indices)
+                unit = w.int_op("mul", row, share)
+                copy = self.kept(row) if kind.keeping else ""
+                self.call_tile(rows, vectors, kind, (a, *right, m, n0, following, unit, share, units), indices, copy)
                 w.line(f"store i64 {m}, ptr {self.before_m}, align 8")
                 w.line(f"store i64 {n0}, ptr {self.before_n}, align 8")
             else:
-                self.call_plain(rows, vectors, kind, a, right, self.aside, n0)
+                self.call_plain(rows, vectors, kind, self.left(m, indices), right, self.aside, n0)
                 self.call_epilogue(self.aside, rows, vectors * self.lanes, m, n0, stop, indices)
             if kind.columns:
                 with w.when(w.compare_int("eq", m, 0)):
                     self.call_beside(self.columns, n0, stop)
 
-        def kind_of(rows: int, packing: bool) -> Kind:
+        def kind_of(rows: int, packing: bool = False) -> Kind:
             overlapped = rows == self.rows and (not edge or w.target.has_masks)
             return replace(full if overlapped else Kind(), edge=edge, overlapped=overlapped, packing=packing)
 
@@ -279,7 +279,7 @@ class _Product(Tiles):
         if not isinstance(self.m, int) or self.m >= self.rows:
             with w.loop(first, behind, self.rows) as m:
                 if packed:  # the first rows are done
-                    sums(m, self.rows, right, replace(full, edge=edge, overlapped=True))
+                    sums(m, self.rows, right, kind_of(self.rows))
                 else:
                     tile(m, self.rows, right)
         if not isinstance(self.m, int):
